@@ -1,0 +1,177 @@
+"""Audit events and the effect ledger: data and ports, safe in a workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from interlock.context import CallContext
+
+EventKind = Literal[
+    "run", "model_call", "tool_call", "verdict", "decision", "refusal", "feedback", "incident"
+]
+
+
+class AuditEvent(BaseModel):
+    """One thing that happened. Writing the same id twice is one event."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """Unique: made from the lineage and the call, so a retried activity writes no second event."""
+    kind: EventKind
+    name: str
+    """Tool, role, verb or other name of the thing within its kind."""
+    outcome: str
+    """For example `done`, `failed`, `unknown`, `allow`, `ask`, `approve`, `started`, `completed`."""
+    workflow_id: str
+    run_id: str = ""
+    context: CallContext
+    started_at: datetime
+    ended_at: datetime
+    cost_usd: float | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    refs: dict[str, str] = Field(default_factory=dict)
+    """References into the payload store, for example `prompt` and `answer`."""
+    details: dict[str, Any] = Field(default_factory=dict)
+    """Small JSON data: arguments, reviewer, code, message. Never a secret."""
+
+
+class EventFilter(BaseModel):
+    """Which events to read; unset fields do not filter. Newest last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    workflow_id: str | None = None
+    kind: EventKind | None = None
+    tenant: str | None = None
+    since: datetime | None = None
+    limit: int = Field(default=100, ge=1, le=10_000)
+    offset: int = Field(default=0, ge=0)
+
+
+class AuditStore(Protocol):
+    """Where events are kept."""
+
+    def record(self, events: Sequence[AuditEvent]) -> Awaitable[int]:
+        """Write events and return how many were new."""
+        ...
+
+    def events(self, where: EventFilter) -> Awaitable[list[AuditEvent]]:
+        """Read events, oldest first."""
+        ...
+
+
+class LedgerState(StrEnum):
+    """State of one effect."""
+
+    CLAIMED = "CLAIMED"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Claim(BaseModel):
+    """An attempt's wish to make an effect."""
+
+    model_config = ConfigDict(frozen=True)
+
+    effect_key: str
+    call_id: str
+    tool: str
+    arguments: dict[str, Any]
+    workflow_id: str
+    context: CallContext
+    deadline: datetime
+    """When this attempt's call is over for certain; nobody takes the row over before it."""
+    request_id: str | None = None
+    """The approval request whose decision this effect consumes."""
+
+
+class LedgerRow(BaseModel):
+    """One effect as the ledger knows it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    effect_key: str
+    call_id: str
+    tool: str
+    arguments: dict[str, Any]
+    workflow_id: str
+    context: CallContext
+    state: LedgerState
+    token: int
+    """Fencing token: counts the claims of this key. Only its holder may settle."""
+    deadline: datetime
+    request_id: str | None = None
+    result: Any = None
+    error: str = ""
+    claimed_at: datetime
+    settled_at: datetime | None = None
+
+
+class ClaimResult(BaseModel):
+    """`won`: this attempt holds the row under `row.token` and may call. Otherwise `row` says why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    won: bool
+    row: LedgerRow
+
+
+class Ledger(Protocol):
+    """Compare-and-set states of effects, shared by all workers."""
+
+    def claim(self, claim: Claim) -> Awaitable[ClaimResult]:
+        """Insert the key as CLAIMED with token 1, or take over a FAILED row with the next token.
+
+        Consumes the decision of `request_id` in the same transaction.
+
+        Raises:
+            LedgerConflict: the decision was consumed by another effect (details: `held_by`).
+        """
+        ...
+
+    def take_over(self, effect_key: str, token: int, deadline: datetime) -> Awaitable[ClaimResult]:
+        """Make a CLAIMED or UNKNOWN row this attempt's own, if it still has `token`.
+
+        For a row of a lost attempt, after its deadline and a grace (the caller checks both), and
+        for an UNKNOWN row that a person has said did not happen.
+        """
+        ...
+
+    def settle(
+        self,
+        effect_key: str,
+        token: int,
+        state: LedgerState,
+        *,
+        result: Any = None,
+        error: str = "",
+    ) -> Awaitable[bool]:
+        """Write DONE, FAILED or UNKNOWN if the row still has `token`; say whether it did."""
+        ...
+
+    def resolve(
+        self, effect_key: str, state: LedgerState, *, result: Any = None, error: str = ""
+    ) -> Awaitable[bool]:
+        """Write a person's word (DONE or FAILED) on an UNKNOWN row; say whether it was UNKNOWN.
+
+        Raises the token, so a late attempt settles nothing.
+        """
+        ...
+
+    def find(self, effect_key: str) -> Awaitable[LedgerRow | None]:
+        """Return the row of a key."""
+        ...
+
+    def rows(
+        self, *, workflow_id: str | None = None, state: LedgerState | None = None, limit: int = 100
+    ) -> Awaitable[list[LedgerRow]]:
+        """Return rows, oldest first."""
+        ...

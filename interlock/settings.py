@@ -1,0 +1,244 @@
+"""Typed settings: environment (`INTERLOCK_*`, nested with `__`), then `interlock.toml`, then defaults.
+
+Only the composition root and entry points read settings; everything else gets values by
+constructor. The Temporal address, namespace, TLS and keys may also come from Temporal's own
+environment and profile file (`temporalio.envconfig`); what is set here wins.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from interlock.errors import ConfigError
+
+FILE_NAME = "interlock.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TemporalSettings(_Section):
+    """Where the Temporal server is."""
+
+    address: str | None = Field(
+        None,
+        description="host:port; unset: TEMPORAL_ADDRESS, a profile, or the server that `interlock up` started here.",
+    )
+    namespace: str = Field("default", description="Temporal namespace of the runs.")
+    queue_prefix: str = Field(
+        "", description="Put before every task queue name, to run two deployments in one namespace."
+    )
+    history_events: int = Field(
+        4000, ge=50, description="Events after which a conversation continues as new."
+    )
+    history_bytes: int = Field(
+        4_000_000,
+        ge=20_000,
+        description="Bytes of history after which a conversation continues as new.",
+    )
+
+
+class CandidateSettings(_Section):
+    """One model that may answer a role."""
+
+    model: str = Field(
+        description="'provider:model': openai, anthropic, mistralai, ollama, local or scripted."
+    )
+    base_url: str | None = Field(
+        None, description="An OpenAI-compatible server, for provider openai."
+    )
+    api_key_env: str | None = Field(
+        None, description="Environment variable that holds the key; default: the provider's own."
+    )
+    timeout_seconds: float = Field(
+        60.0, gt=0, description="Longest time of one attempt; then the next candidate is asked."
+    )
+    tool_calling: Literal["native", "schema"] = Field(
+        "native", description="'schema' for small models that do not call tools by themselves."
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="More arguments of the chat model, such as temperature."
+    )
+
+
+class RoleSettings(_Section):
+    """Candidates of one role, in order of preference."""
+
+    candidates: list[CandidateSettings] = Field(
+        min_length=1, description="Asked in order until one answers."
+    )
+
+
+class MemorySettings(_Section):
+    """Where long-term memory is."""
+
+    url: str | None = Field(
+        None,
+        description="http://host:port of a Chroma server; unset: an embedded folder that one process owns.",
+    )
+    collection: str = Field("interlock", min_length=3, description="Name of the Chroma collection.")
+    embedder: Literal["minilm-int8", "hashing"] = Field(
+        "minilm-int8", description="'hashing' needs no model file and finds little: for tests."
+    )
+
+
+class AuditSettings(_Section):
+    """Where audit events and the ledger are."""
+
+    url: str | None = Field(
+        None,
+        description="SQLAlchemy URL (sqlite+aiosqlite or postgresql+psycopg); unset: SQLite in the data folder.",
+    )
+
+
+class ApprovalSettings(_Section):
+    """The default policy: what each risk of an effect leads to."""
+
+    low: Literal["allow", "ask", "deny"] = Field(
+        "allow", description="Verdict on effects of low risk."
+    )
+    medium: Literal["allow", "ask", "deny"] = Field(
+        "ask", description="Verdict on effects of medium risk."
+    )
+    high: Literal["allow", "ask", "deny"] = Field(
+        "ask", description="Verdict on effects of high risk."
+    )
+    deadline_seconds: float = Field(
+        7 * 86400.0,
+        gt=0,
+        description="How long a request waits for a decision; then it counts as rejected.",
+    )
+    grant_seconds: float = Field(
+        86400.0, gt=0, description="How long after a decision its effect may still be made."
+    )
+
+
+class LimitSettings(_Section):
+    """Caps that keep a run small."""
+
+    model_mistakes: int = Field(
+        5,
+        ge=1,
+        description="Mistakes in a row (bad arguments, unknown tools) after which a run fails.",
+    )
+    steps: int = Field(100, ge=1, description="Supersteps of one turn after which a run fails.")
+    result_bytes: int = Field(200_000, ge=1000, description="Largest tool result.")
+    signals: int = Field(
+        1000, ge=10, description="Decisions and messages one run keeps before it refuses more."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of a deployment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="INTERLOCK_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    agents: list[str] = Field(default_factory=list, description="Agents, as 'module:attribute'.")
+    tools: list[str] = Field(default_factory=list, description="Tools, as 'module:attribute'.")
+    workflows: list[str] = Field(
+        default_factory=list, description="Temporal workflow classes, as 'module:attribute'."
+    )
+    activities: list[str] = Field(
+        default_factory=list,
+        description="Activities of those workflows, as 'module:attribute'; loaded by the worker only.",
+    )
+    knowledge: list[str] = Field(
+        default_factory=list,
+        description="Folders of documents that `interlock ingest` reads, relative to the project.",
+    )
+    data_dir: Path = Field(
+        Path(".interlock"),
+        description="Folder for databases, payloads and logs, relative to the project.",
+    )
+    models_dir: Path | None = Field(
+        None, description="Folder for model files; unset: the user's cache folder."
+    )
+    temporal: TemporalSettings = TemporalSettings()
+    models: dict[str, RoleSettings] = Field(default_factory=dict, description="Model roles.")
+    memory: MemorySettings = MemorySettings()
+    audit: AuditSettings = AuditSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
+    limits: LimitSettings = LimitSettings()
+    project_dir: Path = Field(
+        Path(), description="Folder of interlock.toml; set by `load_settings`."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment wins over the file that `load_settings` read."""
+        return (env_settings, init_settings)
+
+
+def load_settings(start: Path | None = None) -> Settings:
+    """Read the nearest `interlock.toml` at or above `start`, then the environment.
+
+    Without a file the defaults hold, so that `interlock models` and `interlock init` work anywhere.
+
+    Raises:
+        ConfigError: unreadable TOML, an unknown key, or a value out of range.
+    """
+    folder = (start or Path.cwd()).resolve()
+    path = next(
+        (d / FILE_NAME for d in (folder, *folder.parents) if (d / FILE_NAME).is_file()), None
+    )
+    values: dict[str, Any] = {"project_dir": path.parent if path else folder}
+    where = FILE_NAME if path else "the environment"
+    try:
+        if path is not None:
+            values |= TomlConfigSettingsSource(Settings, toml_file=path)()
+        return Settings(**values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, where), file=str(path) if path else None) from error
+    except ValueError as error:  # tomllib.TOMLDecodeError and pydantic-settings' SettingsError
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def environment_key(name: str) -> SecretStr | None:
+    """Return a provider key from the environment, wrapped so that it is never printed."""
+    value = os.environ.get(name)
+    return SecretStr(value) if value else None
+
+
+def _explain(error: ValidationError, where: str) -> str:
+    lines = []
+    for item in error.errors():
+        place = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            known = ", ".join(_known_keys(item["loc"][:-1]))
+            lines.append(f"{place!r} is not a setting. Allowed here: {known}.")
+        else:
+            lines.append(f"{place!r}: {item['msg']} (got {item['input']!r}).")
+    return f"{where}: " + " ".join(lines)
+
+
+def _known_keys(path: tuple[int | str, ...]) -> list[str]:
+    model: Any = Settings
+    for part in path:
+        fields = getattr(model, "model_fields", {})
+        annotation = fields[part].annotation if part in fields else None
+        if part == "models":
+            annotation = RoleSettings
+        elif part == "candidates":
+            annotation = CandidateSettings
+        model = annotation if annotation is not None else model
+    return sorted(set(getattr(model, "model_fields", {})) - {"project_dir"})

@@ -1,0 +1,176 @@
+"""What a tool is and what crosses its activity: data and ports, safe in a workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextvars import ContextVar
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from interlock.canonical import digest
+from interlock.context import CallContext
+
+
+class Effect(StrEnum):
+    """What a call does to the world; it decides how the call is recorded and repeated."""
+
+    PURE = "PURE"
+    """The same answer for the same input; nothing outside is read."""
+    READ = "READ"
+    """Reads the outside world and changes nothing."""
+    IDEMPOTENT = "IDEMPOTENT"
+    """Changes the world; the other side honours an idempotency key."""
+    EXTERNAL = "EXTERNAL"
+    """Changes the world; the other side does not know about keys."""
+
+    @property
+    def changes_world(self) -> bool:
+        """Whether a call is claimed in the ledger before it is made."""
+        return self in (Effect.IDEMPOTENT, Effect.EXTERNAL)
+
+
+class Risk(StrEnum):
+    """How bad a wrong call would be; the default policy decides by it."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Throttle(BaseModel):
+    """One rate for all workers together, kept by the tool's own task queue on the server."""
+
+    model_config = ConfigDict(frozen=True)
+
+    per_second: float = Field(gt=0)
+    """Calls a second."""
+
+
+class ToolContract(BaseModel):
+    """All that a workflow, a policy and a reviewer need to know of a tool, without its code."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    description: str
+    effect: Effect
+    risk: Risk = Risk.LOW
+    """The risk when the tool has no rule by arguments, and the floor of that rule's answer."""
+    parameters: dict[str, Any]
+    """JSON schema of the arguments."""
+    result: dict[str, Any] | None = None
+    """JSON schema of the result; None means any JSON value."""
+    timeout_seconds: float = Field(default=30.0, gt=0)
+    """Longest time of one attempt, the call itself included."""
+    attempts: int = Field(default=3, ge=1)
+    """Attempts of one logical call when the other side is unavailable."""
+    throttle: Throttle | None = None
+    reconciles: bool = False
+    """Whether the tool can say what happened to a call whose answer was lost."""
+    local: bool = False
+    """READ or PURE, unthrottled, under a second and free of secrets: runs as a local activity."""
+
+    @property
+    def version(self) -> str:
+        """First 12 hex digits of the contract's digest: part of the agent's release."""
+        return digest(self.model_dump(mode="json"))[:12]
+
+
+class Grant(BaseModel):
+    """A human decision as the activity sees it: bound to one action, single-use, expiring."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request_id: str
+    digest: str
+    """`action_digest` of the action that was decided on."""
+    reviewer: str
+    decided_at: datetime
+    expires_at: datetime
+
+
+class ToolCall(BaseModel):
+    """One logical tool call, as its activity takes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    call_id: str
+    """The model's tool call id, or '<LangGraph task id>:<index>' when a node calls directly."""
+    tool: str
+    arguments: dict[str, Any]
+    """Validated, canonical JSON arguments."""
+    effect_key: str
+    """The ledger's key: equal for every attempt of this logical call, and for nothing else."""
+    context: CallContext
+    policy: str = ""
+    """Version of the policy that judged the call."""
+    grant: Grant | None = None
+    must_have_grant: bool = False
+    """True when the verdict was `ask`: without a valid grant nothing is called."""
+    resolution: Literal["happened", "did_not_happen", "abort"] | None = None
+    """A person's word on an UNKNOWN outcome."""
+    resolved_result: Any = None
+    """With `happened`: the result the person gave."""
+
+
+class ToolOutcome(BaseModel):
+    """How a tool call ended. `status` decides which other fields are set."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Literal["done", "retry", "failed", "unknown", "refused"]
+    """done: `result`. retry: the model should correct `message`. failed: a clear no. unknown:
+    nobody can tell, a person is asked. refused: the grant does not hold (`code` says why)."""
+    result: Any = None
+    code: str = ""
+    message: str = ""
+    replayed: bool = False
+    """The result was already in the ledger: the effect was not made again."""
+    known: dict[str, Any] = Field(default_factory=dict)
+    """With `unknown`: what is known, for the person who is asked."""
+
+
+def action_digest(
+    tool: str, arguments: dict[str, Any], *, tenant: str, release: str, policy: str
+) -> str:
+    """Return the digest that a decision is bound to (architecture, section 4)."""
+    return digest(
+        {
+            "tool": tool,
+            "arguments": arguments,
+            "tenant": tenant,
+            "release": release,
+            "policy": policy,
+        }
+    )
+
+
+def effect_key(lineage: str, tool: str, arguments: dict[str, Any], occurrence: int) -> str:
+    """Return the ledger key of the `occurrence`-th distinct logical call with equal arguments."""
+    return digest([lineage, tool, arguments, occurrence])
+
+
+class ToolPort(Protocol):
+    """What stands behind every tool: the workflow's door, or the gateway itself outside one."""
+
+    def call_tool(
+        self, tool: ToolContract, arguments: dict[str, Any], tool_call_id: str | None
+    ) -> Awaitable[Any]:
+        """Make one logical call and return the result as JSON data.
+
+        Args:
+            tool: The contract of the tool.
+            arguments: Arguments as the model or the node gave them, not yet validated.
+            tool_call_id: The model's id, or None when a node calls directly.
+
+        Raises:
+            InterlockError: a `ModelMistake`, `ToolError` or `HumanNeeded` (see the error tree).
+        """
+        ...
+
+
+TOOL_PORT: ContextVar[ToolPort] = ContextVar("interlock_tool_port")
+"""The port of the current run or of the open application."""
