@@ -41,7 +41,9 @@ The tree::
         ├── TemporalUnreachable TEMPORAL_UNREACHABLE
         ├── StoreLocked         STORE_LOCKED
         ├── StoreUnwritable     STORE_UNWRITABLE
+        ├── StoreUnreachable    STORE_UNREACHABLE
         ├── DatabaseBusy        DATABASE_BUSY
+        ├── DatabaseUnreachable DATABASE_UNREACHABLE
         ├── PayloadMissing      PAYLOAD_MISSING
         └── LedgerConflict      LEDGER_CONFLICT
 
@@ -306,10 +308,24 @@ class StoreUnwritable(OperatorError):
     code = "STORE_UNWRITABLE"
 
 
+class StoreUnreachable(OperatorError):
+    """No Chroma server answers at the configured address."""
+
+    code = "STORE_UNREACHABLE"
+    retryable = True
+
+
 class DatabaseBusy(OperatorError):
     """The database did not give a lock in time."""
 
     code = "DATABASE_BUSY"
+    retryable = True
+
+
+class DatabaseUnreachable(OperatorError):
+    """No database server answers at the configured address."""
+
+    code = "DATABASE_UNREACHABLE"
     retryable = True
 
 
@@ -324,3 +340,19 @@ class LedgerConflict(OperatorError):
 
     code = "LEDGER_CONFLICT"
     retryable = True
+
+
+def from_code(code: str, message: str, details: dict[str, Any]) -> InterlockError | None:
+    """Return the error whose code is ``code``, or None when no class of the tree has it."""
+    kind = _BY_CODE.get(code)
+    return kind(message, **details) if kind else None
+
+
+def _tree(root: type[InterlockError]) -> dict[str, type[InterlockError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found |= _tree(child)
+    return found
+
+
+_BY_CODE = _tree(InterlockError)

@@ -159,6 +159,10 @@ class Settings(BaseSettings):
         default_factory=list,
         description="Folders of documents that `interlock ingest` reads, relative to the project.",
     )
+    seeds: list[str] = Field(
+        default_factory=list,
+        description="Items that `interlock ingest` puts into memory, as 'module:attribute' of a list of memory puts.",
+    )
     data_dir: Path = Field(
         Path(".interlock"),
         description="Folder for databases, payloads and logs, relative to the project.",

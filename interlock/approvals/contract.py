@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from interlock.context import CallContext
 from interlock.tools.contract import Risk
 
 Verb = Literal["approve", "edit", "reject", "respond"]
@@ -25,6 +26,17 @@ happened: it did, with this result. did_not_happen: call it. abort: end the call
 Kind = Literal["action", "question", "outcome"]
 """action: a tool call needs a decision. question: a node called `interrupt()`. outcome: an effect's
 outcome is UNKNOWN."""
+
+
+class JudgeRequest(BaseModel):
+    """One action the policy is asked about, as its activity takes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tool: str
+    arguments: dict[str, Any]
+    """Validated, canonical JSON arguments."""
+    context: CallContext
 
 
 class Verdict(BaseModel):

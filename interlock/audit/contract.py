@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from interlock.context import CallContext
 
@@ -31,8 +31,8 @@ class AuditEvent(BaseModel):
     workflow_id: str
     run_id: str = ""
     context: CallContext
-    started_at: datetime
-    ended_at: datetime
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
     cost_usd: float | None = None
     input_tokens: int = 0
     output_tokens: int = 0
@@ -50,9 +50,31 @@ class EventFilter(BaseModel):
     workflow_id: str | None = None
     kind: EventKind | None = None
     tenant: str | None = None
-    since: datetime | None = None
+    since: AwareDatetime | None = None
     limit: int = Field(default=100, ge=1, le=10_000)
     offset: int = Field(default=0, ge=0)
+
+
+class AuditBatch(BaseModel):
+    """Events that one activity records together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    events: tuple[AuditEvent, ...]
+
+
+class ModelUsage(BaseModel):
+    """What the model calls of one workflow used."""
+
+    model_config = ConfigDict(frozen=True)
+
+    workflow_id: str
+    calls: int
+    unpriced_calls: int
+    """Calls whose price is unknown; `cost_usd` leaves them out."""
+    cost_usd: float
+    input_tokens: int
+    output_tokens: int
 
 
 class AuditStore(Protocol):
@@ -64,6 +86,17 @@ class AuditStore(Protocol):
 
     def events(self, where: EventFilter) -> Awaitable[list[AuditEvent]]:
         """Read events, oldest first."""
+        ...
+
+    def count(self, where: EventFilter) -> Awaitable[int]:
+        """Count the events that match, whatever `limit` and `offset` say."""
+        ...
+
+    def usage(self, where: EventFilter) -> Awaitable[list[ModelUsage]]:
+        """Add up the matching model calls of each workflow, by workflow id.
+
+        `limit` and `offset` count workflows.
+        """
         ...
 
 
@@ -87,7 +120,7 @@ class Claim(BaseModel):
     arguments: dict[str, Any]
     workflow_id: str
     context: CallContext
-    deadline: datetime
+    deadline: AwareDatetime
     """When this attempt's call is over for certain; nobody takes the row over before it."""
     request_id: str | None = None
     """The approval request whose decision this effect consumes."""
@@ -107,12 +140,12 @@ class LedgerRow(BaseModel):
     state: LedgerState
     token: int
     """Fencing token: counts the claims of this key. Only its holder may settle."""
-    deadline: datetime
+    deadline: AwareDatetime
     request_id: str | None = None
     result: Any = None
     error: str = ""
-    claimed_at: datetime
-    settled_at: datetime | None = None
+    claimed_at: AwareDatetime
+    settled_at: AwareDatetime | None = None
 
 
 class ClaimResult(BaseModel):
@@ -130,7 +163,9 @@ class Ledger(Protocol):
     def claim(self, claim: Claim) -> Awaitable[ClaimResult]:
         """Insert the key as CLAIMED with token 1, or take over a FAILED row with the next token.
 
-        Consumes the decision of `request_id` in the same transaction.
+        Consumes the decision of `request_id` in the same transaction: the same effect may consume
+        it again. A claim that does not win consumes nothing. Requests are told apart within the
+        lineage of the claim's context.
 
         Raises:
             LedgerConflict: the decision was consumed by another effect (details: `held_by`).
@@ -142,6 +177,9 @@ class Ledger(Protocol):
 
         For a row of a lost attempt, after its deadline and a grace (the caller checks both), and
         for an UNKNOWN row that a person has said did not happen.
+
+        Raises:
+            LedgerConflict: the ledger has no such effect.
         """
         ...
 
@@ -154,7 +192,14 @@ class Ledger(Protocol):
         result: Any = None,
         error: str = "",
     ) -> Awaitable[bool]:
-        """Write DONE, FAILED or UNKNOWN if the row still has `token`; say whether it did."""
+        """Write DONE, FAILED or UNKNOWN if the row still has `token`; say whether it has.
+
+        DONE and FAILED are final. Saying the same again is no error, for an attempt that does not
+        know whether it was heard; anything else changes nothing.
+
+        Raises:
+            LedgerConflict: the ledger has no such effect.
+        """
         ...
 
     def resolve(
@@ -163,6 +208,9 @@ class Ledger(Protocol):
         """Write a person's word (DONE or FAILED) on an UNKNOWN row; say whether it was UNKNOWN.
 
         Raises the token, so a late attempt settles nothing.
+
+        Raises:
+            LedgerConflict: the ledger has no such effect.
         """
         ...
 

@@ -8,11 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.context import CallContext
+
+
+class Candidate(BaseModel):
+    """One model that may answer a role."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    """'provider:model', for example 'openai:gpt-5-mini' or 'local:smollm2-135m'."""
+    base_url: str | None = None
+    """An OpenAI-compatible server, or another address of the provider's own service."""
+    api_key_env: str | None = None
+    """Name of the key; None for the provider's own, such as OPENAI_API_KEY."""
+    timeout_seconds: float = 60.0
+    tool_calling: Literal["native", "schema"] = "native"
+    """'schema' for small models that do not call tools by themselves."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """More arguments of the chat model, such as `temperature`."""
 
 
 class Binding(BaseModel):

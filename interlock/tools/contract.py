@@ -112,6 +112,9 @@ class ToolCall(BaseModel):
     """True when the verdict was `ask`: without a valid grant nothing is called."""
     resolution: Literal["happened", "did_not_happen", "abort"] | None = None
     """A person's word on an UNKNOWN outcome."""
+    resolved_token: int | None = None
+    """Token of the UNKNOWN row that the person judged (`known["token"]` of the outcome). A call is
+    made on `did_not_happen` only while the row still has it: a later UNKNOWN is another question."""
     resolved_result: Any = None
     """With `happened`: the result the person gave."""
 
@@ -169,6 +172,34 @@ class ToolPort(Protocol):
         Raises:
             InterlockError: a `ModelMistake`, `ToolError` or `HumanNeeded` (see the error tree).
         """
+        ...
+
+
+class ToolObserver(Protocol):
+    """Who is told of tool calls: the audit store, through the application."""
+
+    def tool_called(
+        self,
+        call: ToolCall,
+        outcome: ToolOutcome,
+        *,
+        started_at: datetime,
+        ended_at: datetime,
+        token: int,
+    ) -> Awaitable[None]:
+        """Take note of a call that ended; told again when its activity runs again.
+
+        Args:
+            call: The call.
+            outcome: How it ended.
+            started_at: When this attempt began.
+            ended_at: When this attempt ended.
+            token: The ledger's token of this attempt, or 0 for a tool that changes nothing.
+        """
+        ...
+
+    def incident(self, call: ToolCall, what: str, *, at: datetime, token: int) -> Awaitable[None]:
+        """Take note of something that should not happen, such as a late attempt's settlement."""
         ...
 
 

@@ -1,0 +1,8 @@
+"""Agents: LangGraph graphs under a name, and what their nodes use."""
+
+from interlock.agents.spec import Agent, agent
+from interlock.memory.store import Store
+from interlock.models.chat import ChatModel, model
+from interlock.workflows.activity_node import activity_node
+
+__all__ = ["Agent", "ChatModel", "Store", "activity_node", "agent", "model"]

@@ -1,0 +1,261 @@
+"""The composition root: settings become stores, gateways, activities and ports."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from temporalio import activity
+
+from interlock.agents.loading import graph_modules, load_runtime, load_workflows
+from interlock.approvals.activities import PolicyActivities
+from interlock.approvals.direct import DirectTools
+from interlock.approvals.policy import RiskPolicy
+from interlock.audit.activities import AuditActivities
+from interlock.audit.database import Database
+from interlock.audit.ledger import SqlLedger
+from interlock.audit.store import SqlAuditStore
+from interlock.connection import data_folder, payload_store
+from interlock.context import CallContext
+from interlock.memory.activities import MemoryActivities
+from interlock.memory.chroma import ChromaMemory
+from interlock.memory.contract import MEMORY_PORT, Embedder, MemoryOp
+from interlock.memory.embedders import Hashing, MiniLM
+from interlock.models.activities import ModelActivities
+from interlock.models.contract import MODEL_PORT, Candidate
+from interlock.models.files import default_folder, path_of
+from interlock.models.gateway import ModelGateway
+from interlock.models.local import LocalModels
+from interlock.models.providers import Providers
+from interlock.models.transcripts import TranscriptStore
+from interlock.observing import AuditObserver
+from interlock.registry import load, load_all
+from interlock.settings import Settings, environment_key
+from interlock.tools.activities import ToolActivities
+from interlock.tools.contract import TOOL_PORT
+from interlock.tools.definition import Tool
+from interlock.tools.gateway import ToolGateway
+from interlock.workflows.contract import OpenRun, RunTerms
+from interlock.workflows.runtime import Runtime
+
+Activity = Callable[..., Any]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class App:
+    """One open deployment. Use it as `async with App(settings) as app`.
+
+    A worker hosts it. In a notebook or a unit test, `use_here` lets agents run without one.
+    """
+
+    def __init__(self, settings: Settings, *, probe: Any = None) -> None:
+        """Load agents and tools; nothing is opened yet.
+
+        Args:
+            settings: What `load_settings` read.
+            probe: Told of each point of a tool call; for crash tests.
+
+        Raises:
+            ConfigError: something that interlock.toml names cannot be loaded.
+        """
+        self.settings = settings
+        self.runtime: Runtime = load_runtime(settings)
+        self.policy = RiskPolicy(
+            low=settings.approvals.low,
+            medium=settings.approvals.medium,
+            high=settings.approvals.high,
+        )
+        self._probe = probe
+        self._stack = AsyncExitStack()
+
+    @property
+    def tools(self) -> dict[str, Tool]:
+        """The deployment's tools, by name."""
+        return dict(self.runtime.tools)
+
+    async def __aenter__(self) -> Self:
+        """Open the database, the memory and the gateways.
+
+        Raises:
+            StoreLocked: another process owns the memory's folder.
+            OperatorError: something else cannot be opened; the message says what to do.
+        """
+        try:
+            await self._open()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _open(self) -> None:
+        settings, folder = self.settings, data_folder(self.settings)
+        self.database = await self._stack.enter_async_context(Database(database_url(settings)))
+        self.audit = SqlAuditStore(self.database)
+        self.ledger = SqlLedger(self.database)
+        self.memory = await self._stack.enter_async_context(
+            ChromaMemory(
+                settings.memory.url or folder / "memory",
+                embedder(settings),
+                collection=settings.memory.collection,
+            )
+        )
+        observer = AuditObserver(self.audit)
+        self.models = self._model_gateway(observer)
+        self.tool_gateway = ToolGateway(
+            self.tools.values(),
+            self.ledger,
+            observer,
+            clock=_now,
+            result_bytes=settings.limits.result_bytes,
+            probe=self._probe,
+        )
+        self._policy_activities = PolicyActivities(self.tools, self.policy, observer, clock=_now)
+
+    def _model_gateway(self, observer: AuditObserver) -> ModelGateway:
+        local = LocalModels(models_folder(self.settings))
+        self._stack.push_async_callback(local.aclose)
+        providers = Providers(
+            key_of=environment_key, local=local, project_dir=self.settings.project_dir
+        )
+        return ModelGateway(
+            roles=self.model_map(),
+            providers=providers,
+            transcripts=TranscriptStore(payload_store(self.settings)),
+            payloads=payload_store(self.settings),
+            observer=observer,
+        )
+
+    def model_map(self) -> dict[str, tuple[Candidate, ...]]:
+        """Return the candidates of each role."""
+        return {
+            role: tuple(
+                Candidate.model_validate(candidate.model_dump()) for candidate in found.candidates
+            )
+            for role, found in self.settings.models.items()
+        }
+
+    def use_here(self) -> None:
+        """Let agents run in this task, outside a workflow: their doors lead to the gateways.
+
+        For notebooks and unit tests. A decision is asked for by LangGraph's own `interrupt`.
+        """
+        context = CallContext(agent="outside", lineage=f"outside/{secrets.token_hex(8)}")
+        approvals = self.settings.approvals
+        tools = DirectTools(
+            self.tool_gateway,
+            self.policy,
+            context,
+            clock=_now,
+            deadline_seconds=approvals.deadline_seconds,
+            grant_seconds=approvals.grant_seconds,
+        )
+        MODEL_PORT.set(self.models)
+        TOOL_PORT.set(tools)
+        MEMORY_PORT.set(self.memory.bound(context))
+
+    def release_of(self, agent: str) -> str:
+        """Return the release that new runs of an agent are pinned to."""
+        models = {
+            role: [candidate.model_dump(mode="json") for candidate in found]
+            for role, found in self.model_map().items()
+        }
+        found = self.runtime.agent(agent)
+        return found.release(policy=self.policy.version, models=models)
+
+    @activity.defn(name="run.open")
+    async def open_run(self, opening: OpenRun) -> RunTerms:
+        """Return the release and the limits that a new run keeps to its end."""
+        approvals, limits, temporal = (
+            self.settings.approvals,
+            self.settings.limits,
+            self.settings.temporal,
+        )
+        return RunTerms(
+            release=self.release_of(opening.agent),
+            policy=self.policy.version,
+            deadline_seconds=approvals.deadline_seconds,
+            grant_seconds=approvals.grant_seconds,
+            model_mistakes=limits.model_mistakes,
+            steps=limits.steps,
+            signals=limits.signals,
+            history_events=temporal.history_events,
+            history_bytes=temporal.history_bytes,
+        )
+
+    @activity.defn(name="knowledge.seed")
+    async def seed(self, tenant: str) -> int:
+        """Put what `seeds` names into memory and return how many items there are."""
+        seeds = load_all(self.settings.seeds, "interlock.memory")
+        ops: tuple[MemoryOp, ...] = tuple(seeds)
+        if ops:
+            await self.memory.run_ops_for(ops, CallContext(agent="seed", tenant=tenant))
+        return len(ops)
+
+    def activities(self) -> list[Activity]:
+        """Return the activities of the workflow queue."""
+        memory = MemoryActivities(self.memory, self.knowledge_folders())
+        return [
+            self.open_run,
+            self.seed,
+            self._policy_activities.judge,
+            ModelActivities(self.models).call_model,
+            AuditActivities(self.audit).record,
+            *memory.all(),
+            *self.tool_activities(),
+            *load_all_activities(self.settings),
+        ]
+
+    def tool_activities(self) -> list[Activity]:
+        """Return the activities of the tool queues."""
+        return [ToolActivities(self.tool_gateway).call_tool]
+
+    def knowledge_folders(self) -> dict[str, Path]:
+        """Return the folders of documents by the names that interlock.toml gives them."""
+        return {name: self.settings.project_dir / name for name in self.settings.knowledge}
+
+    def workflows(self) -> list[type]:
+        """Return the deployment's own workflows."""
+        return load_workflows(self.settings)
+
+    def graph_modules(self) -> tuple[str, ...]:
+        """Return the packages of agents and tools, which a worker loads once."""
+        return graph_modules(self.settings)
+
+
+def load_all_activities(settings: Settings) -> list[Activity]:
+    """Return the activities of the deployment's own workflows."""
+    return [load(reference) for reference in settings.activities]
+
+
+def database_url(settings: Settings) -> str:
+    """Return where audit events and the ledger are."""
+    if settings.audit.url:
+        return settings.audit.url
+    return f"sqlite+aiosqlite:///{data_folder(settings) / 'audit.db'}"
+
+
+def models_folder(settings: Settings) -> Path:
+    """Return where model files are."""
+    return settings.models_dir or default_folder()
+
+
+def embedder(settings: Settings) -> Embedder:
+    """Return the embedder of long-term memory.
+
+    Raises:
+        ModelMissing: its files are not there; the message says how to pull them.
+    """
+    if settings.memory.embedder == "hashing":
+        return Hashing()
+    folder = models_folder(settings)
+    return MiniLM(path_of("minilm-int8", folder), path_of("minilm-tokenizer", folder))

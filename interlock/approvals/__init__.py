@@ -1,0 +1,25 @@
+"""Approvals: what may be done without asking (`policy`), and decisions on the rest (`desk`).
+
+Safe in a workflow. The activity and the port for use outside a workflow are imported by name.
+"""
+
+from __future__ import annotations
+
+from interlock.approvals.contract import (
+    ApprovalRequest,
+    Decision,
+    DecisionAnswer,
+    JudgeRequest,
+    Verdict,
+)
+from interlock.approvals.policy import Policy, RiskPolicy
+
+__all__ = [
+    "ApprovalRequest",
+    "Decision",
+    "DecisionAnswer",
+    "JudgeRequest",
+    "Policy",
+    "RiskPolicy",
+    "Verdict",
+]

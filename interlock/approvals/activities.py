@@ -1,0 +1,80 @@
+"""The approvals room's activity: one verdict, evaluated once and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from temporalio import activity
+
+from interlock.approvals.contract import JudgeRequest, Verdict
+from interlock.approvals.policy import Policy
+from interlock.errors import UnknownTool
+from interlock.tools.definition import Tool
+
+
+class VerdictObserver(Protocol):
+    """Who is told of verdicts: the audit store, through the application."""
+
+    def judged(
+        self, request: JudgeRequest, verdict: Verdict, *, call: str, at: datetime
+    ) -> Awaitable[None]:
+        """Take note of a verdict; told again when its activity runs again.
+
+        Args:
+            request: What was judged.
+            verdict: The verdict.
+            call: Id of the recorded call, '<run id>/<activity id>': equal when it runs again.
+            at: When it was judged.
+        """
+        ...
+
+
+class PolicyActivities:
+    """Activities on one policy.
+
+    Args:
+        tools: The tools of the deployment, by name.
+        policy: What judges.
+        observer: Who is told of verdicts.
+        clock: The time now, with its zone.
+    """
+
+    def __init__(
+        self,
+        tools: Mapping[str, Tool],
+        policy: Policy,
+        observer: VerdictObserver,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._tools = tools
+        self._policy = policy
+        self._observer = observer
+        self._clock = clock
+
+    @activity.defn(name="policy.judge")
+    async def judge(self, request: JudgeRequest) -> Verdict:
+        """Judge one action.
+
+        Raises:
+            UnknownTool: this worker has no such tool.
+            ConfigError: the tool's risk rule failed.
+        """
+        tool = self._tools.get(request.tool)
+        if tool is None:
+            raise UnknownTool(
+                f"this worker has no tool {request.tool!r}. It has: "
+                f"{', '.join(sorted(self._tools))}. Add it to 'tools' in interlock.toml."
+            )
+        risk = tool.risk_of(request.arguments)
+        verdict = self._policy.judge(tool.contract, request.arguments, risk)
+        info = activity.info()
+        await self._observer.judged(
+            request,
+            verdict,
+            call=f"{info.workflow_run_id}/{info.activity_id}",
+            at=self._clock(),
+        )
+        return verdict

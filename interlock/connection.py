@@ -1,0 +1,90 @@
+"""How this deployment reaches Temporal: data converter, address and client."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, Interceptor
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, ExternalStorage
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+
+from interlock.audit.external_storage import PayloadDriver
+from interlock.audit.payloads import FilePayloadStore
+from interlock.errors import TemporalUnreachable
+from interlock.settings import Settings
+
+PAYLOAD_THRESHOLD = 128 * 1024
+"""Bytes over which a payload goes to the payload store instead of the history."""
+
+_DEFAULT_ADDRESS = "localhost:7233"
+_UP_FILE = "up.json"
+
+
+def data_folder(settings: Settings) -> Path:
+    """Return the folder of databases, payloads and logs, relative paths below the project."""
+    return (settings.project_dir / settings.data_dir).resolve()
+
+
+def payload_store(settings: Settings) -> FilePayloadStore:
+    """Return the store of transcripts and large payloads."""
+    return FilePayloadStore(data_folder(settings) / "payloads")
+
+
+def data_converter(settings: Settings) -> DataConverter:
+    """Return the converter that callers, workers and replays of this deployment share."""
+    driver = PayloadDriver(payload_store(settings))
+    storage = ExternalStorage(drivers=[driver], payload_size_threshold=PAYLOAD_THRESHOLD)
+    return dataclasses.replace(pydantic_data_converter, external_storage=storage)
+
+
+def note_server(settings: Settings, address: str | None, ui: str | None = None) -> None:
+    """Write down the server that `interlock up` started here; None removes the note."""
+    path = data_folder(settings) / _UP_FILE
+    if address is None:
+        path.unlink(missing_ok=True)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"address": address, "ui": ui}), encoding="utf-8")
+
+
+def noted_server(settings: Settings) -> dict[str, Any]:
+    """Return `address` and `ui` of the server that `interlock up` started here, or {}."""
+    path = data_folder(settings) / _UP_FILE
+    if not path.is_file():
+        return {}
+    noted: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return noted
+
+
+def server_address(settings: Settings) -> str:
+    """Return the address: settings, Temporal's environment or profile, `interlock up`, default."""
+    profile = ClientConfig.load_client_connect_config()
+    noted = noted_server(settings).get("address")
+    return str(settings.temporal.address or profile.get("target_host") or noted or _DEFAULT_ADDRESS)
+
+
+async def connect(settings: Settings, interceptors: Sequence[Interceptor] = ()) -> Client:
+    """Connect to the Temporal server of the deployment.
+
+    Raises:
+        TemporalUnreachable: nothing answers at the address; the message says how to start one.
+    """
+    address = server_address(settings)
+    options: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+    options |= {"target_host": address, "namespace": settings.temporal.namespace}
+    try:
+        return await Client.connect(
+            **options, data_converter=data_converter(settings), interceptors=interceptors
+        )
+    except (RPCError, RuntimeError) as error:
+        raise TemporalUnreachable(
+            f"no Temporal server answers at {address!r}: {error}. Start one with `interlock up`, or "
+            "set temporal.address in interlock.toml or TEMPORAL_ADDRESS.",
+            address=address,
+        ) from error

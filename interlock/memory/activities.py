@@ -1,0 +1,90 @@
+"""The activities of long-term memory and of knowledge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temporalio import activity
+
+from interlock.errors import ConfigError
+from interlock.memory.contract import (
+    KnowledgeBatch,
+    KnowledgePlan,
+    KnowledgePlanRequest,
+    KnowledgeReport,
+    MemoryAnswers,
+    MemoryBatch,
+)
+from interlock.memory.knowledge import Memory, apply, plan
+
+_BEAT_SECONDS = 1.0
+
+_Answer = TypeVar("_Answer")
+
+
+class MemoryActivities:
+    """`memory.batch`, `knowledge.plan` and `knowledge.apply`, over one open memory.
+
+    Args:
+        memory: The open long-term memory.
+        folders: The folders of documents that may be read, by the name that a request gives.
+    """
+
+    def __init__(self, memory: Memory, folders: Mapping[str, Path] | None = None) -> None:
+        self._memory = memory
+        self._folders = dict(folders or {})
+
+    def all(self) -> list[Callable[..., Any]]:
+        """Return the activities, for a worker."""
+        return [self.batch, self.plan, self.apply]
+
+    @activity.defn(name="memory.batch")
+    async def batch(self, batch: MemoryBatch) -> MemoryAnswers:
+        """Carry out one batch of store operations."""
+        return await _beating(self._memory.run_ops_for(batch.ops, batch.context))
+
+    @activity.defn(name="knowledge.plan")
+    async def plan(self, request: KnowledgePlanRequest) -> KnowledgePlan:
+        """Compare a folder of documents with what is stored of it.
+
+        Raises:
+            ConfigError: an unknown folder, or a document that is wrong.
+        """
+        folder = self._folder(request.folder)
+        return await _beating(plan(self._memory, folder, request.context, name=request.folder))
+
+    @activity.defn(name="knowledge.apply")
+    async def apply(self, batch: KnowledgeBatch) -> KnowledgeReport:
+        """Carry out some steps of a plan.
+
+        Raises:
+            ConfigError: an unknown folder, or a document that is wrong.
+        """
+        folder = self._folder(batch.folder)
+        return await _beating(
+            apply(self._memory, folder, batch.steps, batch.context, name=batch.folder)
+        )
+
+    def _folder(self, name: str) -> Path:
+        if name not in self._folders:
+            known = ", ".join(map(repr, sorted(self._folders))) or "none"
+            raise ConfigError(
+                f"{name!r} is not a folder of knowledge. Configured: {known}. Add it to "
+                "`knowledge` in interlock.toml."
+            )
+        return self._folders[name]
+
+
+async def _beating(work: Awaitable[_Answer]) -> _Answer:
+    """Await `work` and heartbeat every second, so that a lost worker is noticed soon."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait({task}, timeout=_BEAT_SECONDS))[0]:
+            if not activity.info().is_local:
+                activity.heartbeat()
+        return task.result()
+    finally:
+        task.cancel()

@@ -1,0 +1,149 @@
+"""Writes what gateways and policy did into the audit store: one event for each thing that happened.
+
+Ids are made from the Temporal run and the call, so that an activity that runs again writes no
+second event, and a reset, which is another run, writes its own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from temporalio import activity
+
+from interlock.approvals.contract import JudgeRequest, Verdict
+from interlock.audit.contract import AuditEvent, AuditStore, EventKind
+from interlock.context import CallContext
+from interlock.models.contract import ModelAnswer, ModelCall
+from interlock.tools.contract import ToolCall, ToolOutcome
+
+
+class AuditObserver:
+    """Told by the model gateway, the tool gateway and the policy."""
+
+    def __init__(self, store: AuditStore) -> None:
+        self._store = store
+
+    async def model_called(
+        self,
+        call: ModelCall,
+        answer: ModelAnswer | Exception,
+        *,
+        started_at: datetime,
+        ended_at: datetime,
+        prompt_ref: str,
+    ) -> None:
+        """Record a model call, answered or not; prompt and answer by reference."""
+        if isinstance(answer, ModelAnswer):
+            values: dict[str, Any] = {
+                "outcome": "done",
+                "cost_usd": answer.usage.cost_usd,
+                "input_tokens": answer.usage.input_tokens,
+                "output_tokens": answer.usage.output_tokens,
+                "refs": {"prompt": prompt_ref, "answer": answer.ref},
+                "details": {"model": answer.model, "fell_back": list(answer.fell_back)},
+            }
+        else:
+            values = {
+                "outcome": "failed",
+                "refs": {"prompt": prompt_ref} if prompt_ref else {},
+                "details": {"error": f"{type(answer).__name__}: {answer}"},
+            }
+        await self._record(
+            "model_call", call.role, call.call_id, call.context, started_at, ended_at, **values
+        )
+
+    async def tool_called(
+        self,
+        call: ToolCall,
+        outcome: ToolOutcome,
+        *,
+        started_at: datetime,
+        ended_at: datetime,
+        token: int,
+    ) -> None:
+        """Record how an attempt at a tool call ended."""
+        details = {
+            "arguments": call.arguments,
+            "effect_key": call.effect_key,
+            "replayed": outcome.replayed,
+            "token": token,
+            "code": outcome.code,
+            "message": outcome.message,
+        }
+        await self._record(
+            "tool_call",
+            call.tool,
+            f"{call.call_id}/{token}/{outcome.status}",
+            call.context,
+            started_at,
+            ended_at,
+            outcome=outcome.status,
+            details={key: value for key, value in details.items() if value not in ("", None)},
+        )
+
+    async def incident(self, call: ToolCall, what: str, *, at: datetime, token: int) -> None:
+        """Record that an attempt came too late and changed nothing."""
+        await self._record(
+            "incident",
+            call.tool,
+            f"{call.call_id}/{token}",
+            call.context,
+            at,
+            at,
+            outcome="recorded",
+            details={"what": what, "effect_key": call.effect_key, "token": token},
+        )
+
+    async def judged(
+        self, request: JudgeRequest, verdict: Verdict, *, call: str, at: datetime
+    ) -> None:
+        """Record a verdict."""
+        await self._record(
+            "verdict",
+            request.tool,
+            call,
+            request.context,
+            at,
+            at,
+            outcome=verdict.outcome,
+            details={
+                "arguments": request.arguments,
+                "policy": verdict.policy,
+                "risk": verdict.risk,
+                "reason": verdict.reason,
+            },
+        )
+
+    async def _record(
+        self,
+        kind: EventKind,
+        name: str,
+        key: str,
+        context: CallContext,
+        started_at: datetime,
+        ended_at: datetime,
+        **values: Any,
+    ) -> None:
+        workflow_id, run_id = _place(context)
+        event = AuditEvent(
+            id=f"{run_id}/{kind}/{key}",
+            kind=kind,
+            name=name,
+            workflow_id=workflow_id,
+            run_id=run_id,
+            context=context,
+            started_at=started_at,
+            ended_at=ended_at,
+            **values,
+        )
+        await self._store.record([event])
+
+
+def _place(context: CallContext) -> tuple[str, str]:
+    """Return workflow and run id: of the activity, or of the lineage outside a workflow."""
+    if activity.in_activity():
+        info = activity.info()
+        return info.workflow_id or "", info.workflow_run_id or ""
+    parts = context.lineage.split("/")
+    return "/".join(parts[1:-1]) or context.lineage, parts[-1]

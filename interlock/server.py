@@ -1,0 +1,97 @@
+"""A real Temporal server on this machine, for `interlock up`, the demo and tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from interlock.workflows import search
+
+_EXTRA = (
+    # The default of 20 polls a second makes each step of a sequential run wait 50 ms.
+    "--dynamic-config-value",
+    "history.transferProcessorMaxPollRPS=5000",
+    # One partition: a queue's rate limit is split over its partitions.
+    "--dynamic-config-value",
+    "matching.numTaskqueueReadPartitions=1",
+    "--dynamic-config-value",
+    "matching.numTaskqueueWritePartitions=1",
+    "--sqlite-pragma",
+    "journal_mode=wal",
+    "--sqlite-pragma",
+    "synchronous=normal",
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    client: Client
+    address: str
+    ui: str | None
+
+
+def find_temporal() -> str | None:
+    """Return the path of a Temporal CLI: TEMPORAL_CLI, beside this Python, or on PATH.
+
+    None leaves it to the SDK, which downloads one.
+    """
+    named = os.environ.get("TEMPORAL_CLI")
+    if named:
+        return named
+    return shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which(
+        "temporal"
+    )
+
+
+@asynccontextmanager
+async def running_server(
+    database: Path | None = None,
+    *,
+    namespace: str = "default",
+    port: int | None = None,
+    ui: bool = False,
+    log_level: str = "error",
+) -> AsyncIterator[Server]:
+    """Run a server until the context ends; with `database` its state outlives it.
+
+    Args:
+        database: SQLite file, or None to keep everything in memory.
+        namespace: Namespace to register and use.
+        port: Port of the front end; None lets the system choose.
+        ui: Whether Temporal's web UI runs too, on a port the system chooses.
+        log_level: Log level of the server.
+    """
+    if database is not None:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    environment = await WorkflowEnvironment.start_local(
+        namespace=namespace,
+        port=port,
+        ui=ui,
+        search_attributes=search.ALL,
+        dev_server_existing_path=find_temporal(),
+        dev_server_database_filename=str(database) if database else None,
+        dev_server_log_level=log_level,
+        dev_server_extra_args=_EXTRA,
+    )
+    try:
+        address = environment.client.service_client.config.target_host
+        yield Server(
+            client=environment.client, address=address, ui=_ui_address(address) if ui else None
+        )
+    finally:
+        await environment.shutdown()
+
+
+def _ui_address(address: str) -> str:
+    host, _, port = address.partition(":")
+    return f"http://{host}:{int(port) + 1000}"

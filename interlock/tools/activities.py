@@ -1,0 +1,64 @@
+"""The tool room's activity: one attempt at one tool call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from interlock.errors import ToolUnavailable
+from interlock.tools.contract import ToolCall, ToolOutcome
+from interlock.tools.gateway import ToolGateway
+
+_HEARTBEAT_SECONDS = 1.0
+
+
+class ToolActivities:
+    """Activities on one gateway.
+
+    Temporal may retry them without a limit: the gateway itself ends a call whose attempts are
+    spent. An attempt that only finds another one's row does not count as one.
+
+    Args:
+        gateway: Where calls are carried out.
+    """
+
+    def __init__(self, gateway: ToolGateway) -> None:
+        self._gateway = gateway
+
+    @activity.defn(name="tool.call")
+    async def call_tool(self, call: ToolCall) -> ToolOutcome:
+        """Carry out one attempt and return how the call ended, if it did.
+
+        Raises:
+            ApplicationError: the call failed, and another attempt may be made.
+            InterlockError: another attempt holds the row, or the worker is not set up for the call.
+        """
+        async with _heartbeats():
+            try:
+                return await self._gateway.run(call, attempt=activity.info().attempt)
+            except ToolUnavailable as error:
+                # For whoever waits it ends a call; here it ends an attempt.
+                raise ApplicationError(error.message, error.details, type=error.code) from error
+
+
+@asynccontextmanager
+async def _heartbeats() -> AsyncIterator[None]:
+    """Tell the server every second that this attempt lives; a cancellation comes back that way."""
+    if activity.info().is_local:
+        yield
+        return
+    beating = asyncio.ensure_future(_beat())
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
+async def _beat() -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(_HEARTBEAT_SECONDS)

@@ -1,0 +1,77 @@
+"""What one attempt at a tool call is, and what it works with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from interlock.audit.contract import Ledger
+from interlock.errors import LedgerConflict
+from interlock.tools.calling import Caller
+from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome
+from interlock.tools.definition import Tool
+
+Probe = Callable[[str, ToolCall], Awaitable[None]]
+"""Told of each point of a call, so that a crash test can end the process there: before_claim,
+after_claim, before_call, after_call, before_settle and after_settle."""
+
+LOST_ATTEMPTS = 5
+"""Attempts beyond a tool's own that may be lost with their worker before the call is given up."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every attempt of a gateway works with."""
+
+    ledger: Ledger
+    observer: ToolObserver
+    clock: Callable[[], datetime]
+    probe: Probe
+    grace: timedelta
+    """How long after a call's deadline its row may be taken over."""
+    result_bytes: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one call."""
+
+    tool: Tool
+    call: ToolCall
+    arguments: dict[str, Any]
+    """Everything the implementation takes, by keyword."""
+    attempt: int
+    """Number of the activity's attempt, from 1."""
+    caller: Caller
+
+    def is_last(self, token: int | None = None) -> bool:
+        """Whether no attempt is left after this one.
+
+        Both counters count more than calls: the activity's also its conflicts, the ledger's also
+        the calls before a person sent this one on. The smaller is nearer the truth.
+        """
+        return self._count(token) >= self.tool.contract.attempts
+
+    def is_spent(self, token: int | None = None) -> bool:
+        """Whether so many attempts were lost with their workers that the call may be the cause."""
+        return self._count(token) > self.tool.contract.attempts + LOST_ATTEMPTS
+
+    def conflict(self, left: timedelta) -> LedgerConflict:
+        """Return the error of an attempt that has to wait for another one to be over."""
+        return LedgerConflict(
+            f"another attempt of {self.tool.name!r} holds {self.call.effect_key!r}. This one looks "
+            "again when that one is over for certain.",
+            retry_after_seconds=max(left.total_seconds(), 0.0),
+        )
+
+    def _count(self, token: int | None) -> int:
+        return self.attempt if token is None else min(self.attempt, token)
+
+
+class Ended(NamedTuple):
+    """How an attempt ended, and the ledger's token it had."""
+
+    outcome: ToolOutcome
+    token: int = 0

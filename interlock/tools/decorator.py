@@ -1,0 +1,228 @@
+"""`@tool` makes a tool of a function, and `tool(stock, ...)` of a stock LangChain tool.
+
+Misuse is refused here, when the module is imported, and names the tool. Safe in a workflow.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, overload
+
+from langchain_core.tools import BaseTool, ToolException
+from pydantic import ValidationError
+
+from interlock.errors import ToolFailed
+from interlock.tools.contract import Effect, Risk, Throttle, ToolContract
+from interlock.tools.definition import Function, RiskRule, Tool, check_reconcile, taken
+from interlock.tools.signature import Signature, misuse, read_function, read_stock_tool
+from interlock.tools.validation import ResultForm
+
+__all__ = ["Function", "RiskRule", "Tool", "tool"]
+
+_RATE = re.compile(r"^(\d+(?:\.\d+)?)/(s|min|h)$")
+_SECONDS = {"s": 1, "min": 60, "h": 3600}
+
+
+@overload
+def tool(
+    subject: Function | BaseTool,
+    /,
+    *,
+    effect: Effect,
+    risk: Risk | RiskRule = ...,
+    risk_floor: Risk = ...,
+    timeout_seconds: float = ...,
+    attempts: int = ...,
+    throttle: str | Throttle | None = ...,
+    local: bool | None = ...,
+    runs: str | None = ...,
+    reconcile: Function | str | None = ...,
+    name: str | None = ...,
+) -> Tool: ...
+
+
+@overload
+def tool(
+    *,
+    effect: Effect,
+    risk: Risk | RiskRule = ...,
+    risk_floor: Risk = ...,
+    timeout_seconds: float = ...,
+    attempts: int = ...,
+    throttle: str | Throttle | None = ...,
+    local: bool | None = ...,
+    runs: str | None = ...,
+    reconcile: Function | str | None = ...,
+    name: str | None = ...,
+) -> Callable[[Function], Tool]: ...
+
+
+def tool(
+    subject: Function | BaseTool | None = None,
+    /,
+    *,
+    effect: Effect,
+    risk: Risk | RiskRule = Risk.LOW,
+    risk_floor: Risk = Risk.LOW,
+    timeout_seconds: float = 30.0,
+    attempts: int = 3,
+    throttle: str | Throttle | None = None,
+    local: bool | None = None,
+    runs: str | None = None,
+    reconcile: Function | str | None = None,
+    name: str | None = None,
+) -> Tool | Callable[[Function], Tool]:
+    """Make a tool of a function, or of a stock LangChain tool.
+
+    The signature is the tool's schema, the docstring its description. An implementation may also
+    take `call`, the `ToolCall`, whose `effect_key` is the idempotency key.
+
+    Args:
+        subject: A function, or a LangChain tool whose `ainvoke` is then the implementation; left
+            out when used as a decorator.
+        effect: What a call does to the world.
+        risk: How bad a wrong call would be: a constant, or a pure function of the validated
+            arguments it names.
+        risk_floor: The least risk, when `risk` is a function.
+        timeout_seconds: Longest time of one attempt.
+        attempts: Attempts of one logical call when the other side is unavailable.
+        throttle: One rate for all workers together: '10/s', '90/min' or '500/h'.
+        local: Run as a local activity. Default: only PURE tools without a throttle.
+        runs: 'module:attribute' of the implementation, loaded in the worker only; the decorated
+            function then has nothing but a docstring.
+        reconcile: A function, or 'module:attribute' of one, that takes `key` (the effect key) or
+            `call`, and returns the result of a call whose answer was lost, or None when it did not
+            happen and will not any more. It raises when it cannot tell.
+        name: Name of the tool; default: the function's.
+
+    Raises:
+        ConfigError: the tool cannot work as declared.
+    """
+    terms = _Terms(
+        effect=effect,
+        risk=risk,
+        risk_floor=risk_floor,
+        timeout_seconds=timeout_seconds,
+        attempts=attempts,
+        throttle=throttle,
+        local=local,
+        runs=runs,
+        reconcile=reconcile,
+        name=name,
+    )
+    return terms.make if subject is None else terms.make(subject)
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """The arguments of `tool`."""
+
+    effect: Effect
+    risk: Risk | RiskRule
+    risk_floor: Risk
+    timeout_seconds: float
+    attempts: int
+    throttle: str | Throttle | None
+    local: bool | None
+    runs: str | None
+    reconcile: Function | str | None
+    name: str | None
+
+    def make(self, subject: Function | BaseTool) -> Tool:
+        if isinstance(subject, BaseTool):
+            return self._adopt(subject, self.name or subject.name)
+        name = self.name or str(getattr(subject, "__name__", subject))
+        return self._tool(name, read_function(subject, name), self.runs or subject)
+
+    def _adopt(self, stock: BaseTool, name: str) -> Tool:
+        if self.runs is not None:
+            raise misuse(name, "a stock tool is its own implementation; leave out `runs`.")
+        return self._tool(name, read_stock_tool(stock, name), _adopted(stock, self.effect))
+
+    def _tool(self, name: str, signature: Signature, implementation: Function | str) -> Tool:
+        result = ResultForm(name, signature.result)
+        contract = self._contract(name, signature, result)
+        _check_contract(contract, result)
+        if self.reconcile is not None and not isinstance(self.reconcile, str):
+            check_reconcile(self.reconcile, name)
+        return Tool(
+            contract,
+            signature,
+            result,
+            implementation=implementation,
+            reconcile=self.reconcile,
+            rule=None if isinstance(self.risk, Risk) else _check_rule(self.risk, name, signature),
+        )
+
+    def _contract(self, name: str, signature: Signature, result: ResultForm) -> ToolContract:
+        local = self.local
+        if local is None:
+            local = self.effect is Effect.PURE and self.throttle is None
+        try:
+            return ToolContract(
+                name=name,
+                description=signature.description,
+                effect=self.effect,
+                risk=self.risk if isinstance(self.risk, Risk) else self.risk_floor,
+                parameters=signature.arguments_model.model_json_schema(),
+                result=result.schema,
+                timeout_seconds=self.timeout_seconds,
+                attempts=self.attempts,
+                throttle=_throttle(self.throttle, name),
+                reconciles=self.reconcile is not None,
+                local=local,
+            )
+        except ValidationError as error:
+            wrong = " ".join(
+                f"{'.'.join(map(str, item['loc']))!r}: {item['msg']}." for item in error.errors()
+            )
+            raise misuse(name, wrong) from error
+
+
+def _check_contract(contract: ToolContract, result: ResultForm) -> None:
+    name, effect = contract.name, contract.effect
+    if contract.local and effect.changes_world:
+        raise misuse(name, f"local=True is for PURE and READ; {effect} is claimed in the ledger.")
+    if contract.local and contract.throttle is not None:
+        raise misuse(name, "local=True passes by the queue that keeps the throttle. Choose one.")
+    if contract.reconciles and not effect.changes_world:
+        raise misuse(name, f"{effect} changes nothing, so there is nothing to reconcile.")
+    if contract.reconciles and result.is_none:
+        raise misuse(
+            name, "reconcile answers None for 'did not happen', so the result must not be None."
+        )
+
+
+def _throttle(throttle: str | Throttle | None, name: str) -> Throttle | None:
+    if not isinstance(throttle, str):
+        return throttle
+    rate = _RATE.match(throttle)
+    if rate is None or float(rate[1]) == 0:
+        raise misuse(name, f"throttle {throttle!r} is no rate. Write '10/s', '90/min' or '500/h'.")
+    return Throttle(per_second=float(rate[1]) / _SECONDS[rate[2]])
+
+
+def _check_rule(rule: RiskRule, name: str, signature: Signature) -> RiskRule:
+    fields = dict.fromkeys(signature.arguments_model.model_fields)
+    try:
+        inspect.signature(rule).bind(**taken(rule, fields))
+    except TypeError as error:
+        raise misuse(
+            name, f"its risk rule does not fit the arguments {', '.join(fields)}: {error}."
+        ) from error
+    return rule
+
+
+def _adopted(stock: BaseTool, effect: Effect) -> Function:
+    async def adopted(**arguments: Any) -> Any:
+        try:
+            return await stock.ainvoke(arguments)
+        except ToolException as error:
+            if effect.changes_world:
+                raise  # it says that the call failed, not that nothing happened
+            raise ToolFailed(str(error)) from error
+
+    return adopted

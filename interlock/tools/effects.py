@@ -1,0 +1,138 @@
+"""One attempt at one effect: claim its row, or follow what the row says (architecture, section 3).
+
+Nothing is called without a won claim. Who holds a row is decided by the ledger's token: a row of a
+lost attempt is taken over after its deadline and a grace, and an UNKNOWN row when an idempotent
+tool may be called again or a person has said that it did not happen.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from interlock.audit.contract import Claim, LedgerRow, LedgerState
+from interlock.errors import BadResult, LedgerConflict, ToolFailed
+from interlock.tools.attempt import Ended, Job, Parts
+from interlock.tools.contract import Effect, ToolOutcome
+from interlock.tools.held import HeldEffect
+from interlock.tools.outcomes import failed, recorded, refused, unknown
+
+
+class EffectAttempt:
+    """One attempt at the effect of a job."""
+
+    def __init__(self, parts: Parts, job: Job) -> None:
+        self._parts = parts
+        self._job = job
+        self._call = job.call
+        self._name = job.tool.name
+        self._is_idempotent = job.tool.contract.effect is Effect.IDEMPOTENT
+        self._timeout = timedelta(seconds=job.tool.contract.timeout_seconds)
+
+    async def run(self) -> Ended:
+        """Bring the effect as far as this attempt can.
+
+        Raises:
+            LedgerConflict: another attempt holds the row (details: `retry_after_seconds`).
+            ToolUnavailable: the call failed, and another attempt may be made.
+        """
+        if self._call.resolution in ("happened", "abort"):
+            return await self._take_word()
+        await self._parts.probe("before_claim", self._call)
+        try:
+            claimed = await self._parts.ledger.claim(self._claim())
+        except LedgerConflict as error:
+            if "held_by" not in error.details:
+                raise
+            return Ended(refused("DECISION_USED", error.message))
+        await self._parts.probe("after_claim", self._call)
+        if claimed.won:
+            return await HeldEffect(self._parts, self._job, claimed.row).make()
+        return await self._follow(claimed.row)
+
+    def _claim(self) -> Claim:
+        call = self._call
+        # A lineage is '<namespace>/<workflow id>/<first run id>'; a workflow id may hold slashes.
+        workflow_id = "/".join(call.context.lineage.split("/")[1:-1])
+        return Claim(
+            effect_key=call.effect_key,
+            call_id=call.call_id,
+            tool=call.tool,
+            arguments=call.arguments,
+            workflow_id=workflow_id,
+            context=call.context,
+            deadline=self._parts.clock() + self._timeout,
+            request_id=call.grant.request_id if call.grant else None,
+        )
+
+    async def _follow(self, row: LedgerRow) -> Ended:
+        if row.state is LedgerState.DONE:
+            return Ended(recorded(row.result, row.error), row.token)
+        if row.state is LedgerState.UNKNOWN:
+            return await self._follow_unknown(row)
+        if row.state is LedgerState.CLAIMED:
+            held = await self._take_from_lost(row)
+            return await (held.make() if self._is_idempotent else held.reconcile_or_make())
+        raise self._job.conflict(self._parts.grace)  # FAILED just now: the next claim wins it
+
+    async def _follow_unknown(self, row: LedgerRow) -> Ended:
+        if self._call.resolution == "did_not_happen":
+            if row.token == self._call.resolved_token:
+                return await (await self._take_over(row, in_doubt=False)).make()
+        elif self._is_idempotent and not self._job.is_last(row.token):
+            return await (await self._take_over(row, in_doubt=True)).make()
+        return Ended(unknown(self._name, row, row.error), row.token)
+
+    async def _take_from_lost(self, row: LedgerRow) -> HeldEffect:
+        left = row.deadline + self._parts.grace - self._parts.clock()
+        if left > timedelta():
+            raise self._job.conflict(left)
+        return await self._take_over(row, in_doubt=self._is_idempotent)
+
+    async def _take_over(self, row: LedgerRow, *, in_doubt: bool) -> HeldEffect:
+        # Twice the timeout: asking what happened comes before the call.
+        deadline = self._parts.clock() + 2 * self._timeout
+        taken = await self._parts.ledger.take_over(row.effect_key, row.token, deadline)
+        if not taken.won:
+            raise self._job.conflict(self._parts.grace)
+        return HeldEffect(self._parts, self._job, taken.row, in_doubt=in_doubt)
+
+    async def _take_word(self) -> Ended:
+        """Write what a person said of an UNKNOWN effect; nothing is called any more."""
+        row = await self._parts.ledger.find(self._call.effect_key)
+        if row is None:
+            raise LedgerConflict(
+                f"the ledger has no row of {self._call.effect_key!r}, which a person was asked "
+                "about. Is this worker connected to the right database?",
+                retry_after_seconds=self._parts.grace.total_seconds(),
+            )
+        if row.state is LedgerState.DONE:
+            return Ended(recorded(row.result, row.error), row.token)
+        if row.state is LedgerState.FAILED:
+            return Ended(self._aborted(), row.token)
+        if row.state is LedgerState.CLAIMED:
+            await (await self._take_from_lost(row)).settle_unknown("the attempt was lost")
+        return await self._resolve(row)
+
+    async def _resolve(self, row: LedgerRow) -> Ended:
+        if self._call.resolution == "abort":
+            outcome, state, result = self._aborted(), LedgerState.FAILED, None
+        else:
+            try:
+                given = self._job.tool.typed_result(self._call.resolved_result)
+                result = self._job.tool.validate_result(given)
+            except BadResult as error:
+                return Ended(unknown(self._name, row, error.message), row.token)
+            outcome, state = recorded(result, ""), LedgerState.DONE
+        if not await self._parts.ledger.resolve(
+            row.effect_key, state, result=result, error=outcome.message
+        ):
+            raise self._job.conflict(self._parts.grace)
+        return Ended(outcome, row.token)
+
+    def _aborted(self) -> ToolOutcome:
+        return failed(
+            ToolFailed(
+                f"a reviewer ended {self._name!r}: nobody knows whether it happened. Do not call "
+                "it again."
+            )
+        )

@@ -1,0 +1,213 @@
+"""The tool gateway: checks a call again, makes it, settles it, tells the audit (steps 5 to 10)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+
+from interlock.audit.contract import Ledger
+from interlock.errors import (
+    BadArguments,
+    ConfigError,
+    ModelMistake,
+    RunCancelled,
+    ToolFailed,
+    ToolUnavailable,
+    UnknownTool,
+)
+from interlock.tools.attempt import Ended, Job, Parts, Probe
+from interlock.tools.calling import Caller
+from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome, action_digest
+from interlock.tools.definition import Tool
+from interlock.tools.effects import EffectAttempt
+from interlock.tools.outcomes import check_answer, failed, refused
+from interlock.tools.signature import CALL_PARAMETER
+
+
+async def _no_probe(_point: str, _call: ToolCall) -> None:
+    return None
+
+
+class ToolGateway:
+    """Makes tool calls in a worker.
+
+    Args:
+        tools: The tools of the deployment.
+        ledger: Where effects are claimed and settled.
+        observer: Who is told how calls ended.
+        clock: The time now, with its zone.
+        result_bytes: Largest result, as JSON.
+        grace_seconds: How long after a call's deadline its row may be taken over.
+        probe: Told of each point of a call; for crash tests.
+
+    Raises:
+        ConfigError: two tools have one name.
+    """
+
+    def __init__(
+        self,
+        tools: Iterable[Tool],
+        ledger: Ledger,
+        observer: ToolObserver,
+        *,
+        clock: Callable[[], datetime],
+        result_bytes: int = 200_000,
+        grace_seconds: float = 1.0,
+        probe: Probe | None = None,
+    ) -> None:
+        self._tools: dict[str, Tool] = {}
+        for tool in tools:
+            if tool.name in self._tools:
+                raise ConfigError(f"two tools are named {tool.name!r}. Rename one (`name=`).")
+            self._tools[tool.name] = tool
+        self._parts = Parts(
+            ledger=ledger,
+            observer=observer,
+            clock=clock,
+            probe=probe or _no_probe,
+            grace=timedelta(seconds=grace_seconds),
+            result_bytes=result_bytes,
+        )
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """The tools, by name."""
+        return MappingProxyType(self._tools)
+
+    def load(self) -> None:
+        """Import every implementation, so that a worker fails when it starts and not in a call.
+
+        Raises:
+            ConfigError: a reference names nothing that fits its tool.
+        """
+        for tool in self._tools.values():
+            tool.implementation()
+            tool.reconciler()
+
+    async def run(self, call: ToolCall, *, attempt: int = 1) -> ToolOutcome:
+        """Carry out one attempt at a call.
+
+        A cancellation is handed on to the tool; the row is settled before it is raised.
+
+        Args:
+            call: The call.
+            attempt: Number of this attempt, from 1.
+
+        Raises:
+            UnknownTool: no tool has the call's name.
+            ToolUnavailable: the call failed, and another attempt may be made.
+            LedgerConflict: another attempt holds the row (details: `retry_after_seconds`).
+        """
+        tool = self._tools.get(call.tool)
+        if tool is None:
+            raise UnknownTool(
+                f"this worker has no tool {call.tool!r}. It has: {', '.join(sorted(self._tools))}. "
+                "Add it to 'tools' in interlock.toml."
+            )
+        caller = Caller()
+        running = asyncio.ensure_future(self._run(tool, call, attempt, caller))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            caller.stop()
+            await _finish(running)
+            raise
+
+    async def _run(self, tool: Tool, call: ToolCall, attempt: int, caller: Caller) -> ToolOutcome:
+        started_at = self._parts.clock()
+        ended = await self._carry_out(tool, call, attempt, caller)
+        await self._parts.observer.tool_called(
+            call,
+            ended.outcome,
+            started_at=started_at,
+            ended_at=self._parts.clock(),
+            token=ended.token,
+        )
+        return ended.outcome
+
+    async def _carry_out(self, tool: Tool, call: ToolCall, attempt: int, caller: Caller) -> Ended:
+        try:
+            arguments = tool.validate_arguments(call.arguments)
+        except BadArguments as error:
+            return Ended(failed(error))
+        refusal = _refuse(call, arguments)
+        if refusal is not None:
+            return Ended(refusal)
+        job = Job(tool, call, _taken_by(tool, call, arguments), attempt, caller)
+        if tool.contract.effect.changes_world:
+            return await EffectAttempt(self._parts, job).run()
+        return Ended(await self._read(job))
+
+    async def _read(self, job: Job) -> ToolOutcome:
+        """Call a tool that changes nothing."""
+        tool, call, seconds = job.tool, job.call, job.tool.contract.timeout_seconds
+        if job.is_spent():
+            lost = f"{tool.name!r} was given up: too many workers were lost in its call."
+            return failed(ToolUnavailable(lost))
+        await self._parts.probe("before_call", call)
+        try:
+            value = await job.caller.call(tool.implementation(), job.arguments, seconds)
+        except (ModelMistake, ToolFailed) as error:
+            return failed(error)
+        except Exception as error:  # noqa: BLE001  a tool may raise anything
+            return _after_failed_read(job, error)
+        await self._parts.probe("after_call", call)
+        return check_answer(tool, value, self._parts.result_bytes).outcome
+
+
+def _refuse(call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
+    """Check that the grant is for exactly this action; its expiry is checked before each call."""
+    grant = call.grant
+    if grant is None:
+        if not call.must_have_grant:
+            return None
+        return refused("NO_GRANT", f"{call.tool!r} needs a person's decision, and none came along.")
+    action = action_digest(
+        call.tool,
+        arguments,
+        tenant=call.context.tenant,
+        release=call.context.release,
+        policy=call.policy,
+    )
+    if action == grant.digest:
+        return None
+    return refused(
+        "DIGEST_MISMATCH",
+        f"{grant.reviewer!r} decided on another action than this call of {call.tool!r}.",
+    )
+
+
+def _taken_by(tool: Tool, call: ToolCall, arguments: dict[str, Any]) -> dict[str, Any]:
+    typed = tool.typed_arguments(arguments)
+    if CALL_PARAMETER in inspect.signature(tool.implementation()).parameters:
+        typed[CALL_PARAMETER] = call
+    return typed
+
+
+def _after_failed_read(job: Job, error: Exception) -> ToolOutcome:
+    name = job.tool.name
+    if job.caller.stopping:
+        return failed(RunCancelled(f"{name!r} was cancelled."))
+    unavailable = ToolUnavailable(
+        f"{name!r} was not available in {job.attempt} attempts. The last: "
+        f"{type(error).__name__}: {error}",
+        tool=name,
+    )
+    if job.is_last():
+        return failed(unavailable)
+    raise unavailable from error
+
+
+async def _finish(running: asyncio.Future[ToolOutcome]) -> None:
+    """Wait for work that must not be cut short, however often this task is cancelled."""
+    while not running.done():
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError:
+            continue  # the first cancellation is raised when the work is done
+    if not running.cancelled():
+        running.exception()  # seen here; the cancellation is what the caller gets

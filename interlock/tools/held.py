@@ -1,0 +1,218 @@
+"""An effect whose ledger row this attempt holds: make the call, find out what became of it, settle.
+
+A row says FAILED only when the effect did not happen for certain. When nobody can tell it says
+UNKNOWN, until the tool's `reconcile`, the next call of an idempotent tool with the same key, or a
+person tells. A result that cannot be used (wrong form, too large) is DONE all the same, with as
+much of it as can be kept and the error: the effect did happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from interlock.audit.contract import LedgerRow, LedgerState
+from interlock.errors import (
+    ApprovalExpired,
+    ModelMistake,
+    RunCancelled,
+    ToolFailed,
+    ToolUnavailable,
+)
+from interlock.tools.attempt import Ended, Job, Parts
+from interlock.tools.calling import CallEnded, Caller
+from interlock.tools.contract import Effect, ToolOutcome
+from interlock.tools.definition import taken
+from interlock.tools.outcomes import check_answer, failed, recorded, refused, unknown
+
+
+class HeldEffect:
+    """An effect under a row that this attempt has claimed or taken over.
+
+    Args:
+        parts: What every attempt works with.
+        job: The attempt.
+        row: The row, with this attempt's token.
+        in_doubt: An earlier call with the same key may have taken effect.
+    """
+
+    def __init__(self, parts: Parts, job: Job, row: LedgerRow, *, in_doubt: bool = False) -> None:
+        self._parts = parts
+        self._job = job
+        self._row = row
+        self._in_doubt = in_doubt
+        self._name = job.tool.name
+        self._contract = job.tool.contract
+
+    async def make(self) -> Ended:
+        """Make the call, unless there is a reason not to.
+
+        Raises:
+            ToolUnavailable: it failed, and another attempt may be made.
+            LedgerConflict: the row was taken over meanwhile.
+        """
+        reason = self._reason_not_to_call()
+        if reason is not None:
+            if self._in_doubt:
+                return await self.settle_unknown(reason.message)
+            return await self._settle(LedgerState.FAILED, reason)
+        seconds = (self._row.deadline - self._parts.clock()).total_seconds()
+        if seconds <= 0:
+            return await self._unavailable("no time was left to call")
+        await self._parts.probe("before_call", self._job.call)
+        try:
+            value = await self._job.caller.call(
+                self._job.tool.implementation(),
+                self._job.arguments,
+                min(seconds, self._contract.timeout_seconds),
+            )
+        except (ModelMistake, ToolFailed) as error:
+            return await self._settle(LedgerState.FAILED, failed(error))
+        except ToolUnavailable as error:
+            return await self._unavailable(error.message)
+        except Exception as error:  # noqa: BLE001  whatever a tool raises, its effect is in doubt
+            return await self._after_doubt(error)
+        await self._parts.probe("after_call", self._job.call)
+        return await self._settle_answer(value)
+
+    async def reconcile_or_make(self) -> Ended:
+        """Ask the tool what became of a lost attempt, and make the call if it did not happen.
+
+        Raises:
+            ToolUnavailable: the call failed, and another attempt may be made.
+            LedgerConflict: the row was taken over meanwhile.
+        """
+        known, answer = await self._reconcile(is_early=False)
+        if known == "happened":
+            return await self._settle_answer(answer)
+        if known == "did_not_happen":
+            return await self.make()
+        return await self.settle_unknown(f"the attempt was lost, and {answer}")
+
+    async def settle_unknown(self, why: str) -> Ended:
+        """Settle the row as UNKNOWN: a person has to look.
+
+        Raises:
+            LedgerConflict: the row was taken over meanwhile.
+        """
+        outcome = unknown(self._name, self._row, why)
+        return await self._settle(LedgerState.UNKNOWN, outcome, error=why)
+
+    def _reason_not_to_call(self) -> ToolOutcome | None:
+        grant = self._job.call.grant
+        if self._job.caller.stopping:
+            return failed(RunCancelled(f"{self._name!r} was cancelled before it was called."))
+        if grant is not None and grant.expires_at <= self._parts.clock():
+            return refused(
+                ApprovalExpired.code,
+                f"the approval of {self._name!r} expired at {grant.expires_at.isoformat()}.",
+            )
+        if self._job.is_spent(self._row.token):
+            lost = f"{self._name!r} was given up: too many workers were lost in its call."
+            return failed(ToolUnavailable(lost))
+        return None
+
+    async def _after_doubt(self, error: Exception) -> Ended:
+        """Find out what became of a call that ended without an answer."""
+        why = str(error) if isinstance(error, CallEnded) else f"{type(error).__name__}: {error}"
+        self._in_doubt = True
+        is_repeatable = self._contract.effect is Effect.IDEMPOTENT
+        if is_repeatable and not self._is_over:
+            return await self._unavailable(why)
+        known, answer = await self._reconcile(is_early=True)
+        if known == "happened":
+            return await self._settle_answer(answer)
+        may_still_happen = isinstance(error, CallEnded) and error.still_running
+        if known == "unknown" or may_still_happen:
+            return await self.settle_unknown(f"{why}, and {answer}")
+        self._in_doubt = False
+        return await self._unavailable(why)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._job.is_last(self._row.token) or self._job.caller.stopping
+
+    async def _unavailable(self, why: str) -> Ended:
+        if self._is_over and self._in_doubt:
+            return await self.settle_unknown(why)
+        did_not = "" if self._in_doubt else " and did not happen"
+        error = ToolUnavailable(
+            f"{self._name!r} was not available{did_not}: {why}.", tool=self._name
+        )
+        state = LedgerState.UNKNOWN if self._in_doubt else LedgerState.FAILED
+        outcome = failed(error)
+        ended = await self._settle(state, outcome)
+        if self._is_over or ended.outcome is not outcome:
+            return ended
+        raise error
+
+    async def _reconcile(self, *, is_early: bool) -> tuple[str, Any]:
+        """Ask the tool what happened.
+
+        Args:
+            is_early: The call has only just ended, and the other side may still be working on it:
+                None counts when it is said again after the grace.
+
+        Returns:
+            'happened' and the result; 'did_not_happen' or 'unknown', and why in words.
+        """
+        if not self._contract.reconciles:
+            return "unknown", "the tool cannot tell what happened"
+        try:
+            found = await self._ask_tool()
+            if found is None and is_early:
+                await asyncio.sleep(self._parts.grace.total_seconds())
+                found = await self._ask_tool()
+        except Exception as error:  # noqa: BLE001  whatever it raises, the tool cannot tell
+            return "unknown", f"asking what happened failed: {type(error).__name__}: {error}"
+        if found is None:
+            return "did_not_happen", "the tool says that it did not happen"
+        return "happened", found
+
+    async def _ask_tool(self) -> Any:
+        reconciler = self._job.tool.reconciler()
+        if reconciler is None:
+            return None
+        offered = {"key": self._row.effect_key, "call": self._job.call}
+        # A caller of its own: a cancelled run, too, has to know what it leaves behind.
+        return await Caller().call(
+            reconciler, taken(reconciler, offered), self._contract.timeout_seconds
+        )
+
+    async def _settle_answer(self, value: Any) -> Ended:
+        answer = check_answer(self._job.tool, value, self._parts.result_bytes)
+        return await self._settle(
+            LedgerState.DONE, answer.outcome, result=answer.kept, error=answer.error
+        )
+
+    async def _settle(
+        self,
+        state: LedgerState,
+        outcome: ToolOutcome,
+        *,
+        result: Any = None,
+        error: str | None = None,
+    ) -> Ended:
+        row, call = self._row, self._job.call
+        text = outcome.message if error is None else error
+        await self._parts.probe("before_settle", call)
+        is_ours = await self._parts.ledger.settle(
+            row.effect_key, row.token, state, result=result, error=text
+        )
+        await self._parts.probe("after_settle", call)
+        return Ended(outcome, row.token) if is_ours else await self._too_late(state)
+
+    async def _too_late(self, state: LedgerState) -> Ended:
+        """Tell of a settlement that changed nothing, and take the outcome from the ledger."""
+        await self._parts.observer.incident(
+            self._job.call,
+            f"a late attempt wanted to settle {self._name!r} as {state}; it changed nothing",
+            at=self._parts.clock(),
+            token=self._row.token,
+        )
+        row = await self._parts.ledger.find(self._row.effect_key)
+        if row is not None and row.state is LedgerState.DONE:
+            return Ended(recorded(row.result, row.error), row.token)
+        if row is not None and row.state is LedgerState.UNKNOWN:
+            return Ended(unknown(self._name, row, row.error), row.token)
+        raise self._job.conflict(self._parts.grace)

@@ -1,0 +1,166 @@
+"""From an application to Temporal workers: one for workflows, one for tools, one per throttle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+    Worker,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from interlock.app import App
+from interlock.canonical import jsonable
+from interlock.errors import InterlockError
+from interlock.memory.contract import MEMORY_PORT
+from interlock.tools.contract import ToolCall
+from interlock.tools.queues import queue_of
+from interlock.workflows import search
+from interlock.workflows.activity_node import node_activities
+from interlock.workflows.agent import AgentWorkflow
+from interlock.workflows.calls import WORKFLOW_QUEUE
+from interlock.workflows.runtime import RuntimeInterceptor
+
+_PASSED_THROUGH = (
+    "annotated_types",
+    "langchain",
+    "langchain_core",
+    "langgraph",
+    "langsmith",
+    "pydantic",
+    "pydantic_core",
+    "rfc8785",
+)
+
+_STICKY = timedelta(seconds=1)
+"""How long the server waits for a worker that remembers a run before it asks another: after a
+worker is killed its runs wait this long, ten seconds by default."""
+
+_GRACE = timedelta(seconds=10)
+
+
+class _Activities(Interceptor):
+    """Surrounds every activity of a worker.
+
+    The one place where errors of the tree become Temporal's, and where a tool's implementation gets
+    the memory of the tenant it is called for.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002  Temporal's name
+        return _Activity(next, self._app)
+
+
+class _Activity(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, app: App) -> None:  # noqa: A002  Temporal's name
+        super().__init__(next)
+        self._app = app
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002  Temporal's name
+        for argument in input.args:
+            if isinstance(argument, ToolCall):
+                MEMORY_PORT.set(self._app.memory.bound(argument.context))
+        try:
+            return await super().execute_activity(input)
+        except InterlockError as error:
+            raise to_failure(error) from error
+
+
+def to_failure(error: InterlockError) -> ApplicationError:
+    """Return the error as Temporal carries it: code as type, retryable as the tree says.
+
+    The detail `retry_after_seconds` becomes the delay of the next attempt.
+    """
+    delay = error.details.get("retry_after_seconds")
+    return ApplicationError(
+        error.message,
+        jsonable(error.details),
+        type=error.code,
+        non_retryable=not error.retryable,
+        next_retry_delay=timedelta(seconds=float(delay)) if delay is not None else None,
+    )
+
+
+def workflow_runner(app: App) -> SandboxedWorkflowRunner:
+    """Return the sandbox, with the libraries and graph modules that it must not load again."""
+    modules = (*_PASSED_THROUGH, *app.graph_modules())
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*modules)
+    )
+
+
+def workers(app: App, client: Client) -> list[Worker]:
+    """Return the workers of an open application."""
+    prefix = app.settings.temporal.queue_prefix
+    shared: dict[str, Any] = {
+        "interceptors": [RuntimeInterceptor(app.runtime), _Activities(app)],
+        "graceful_shutdown_timeout": _GRACE,
+    }
+    activities: Sequence[Callable[..., Any]] = [*app.activities(), *node_activities()]
+    found = [
+        Worker(
+            client,
+            task_queue=prefix + WORKFLOW_QUEUE,
+            workflows=[AgentWorkflow, *app.workflows()],
+            activities=activities,
+            workflow_runner=workflow_runner(app),
+            sticky_queue_schedule_to_start_timeout=_STICKY,
+            **shared,
+        )
+    ]
+    rates = {queue_of(tool.contract, prefix): tool.contract.throttle for tool in app.tools.values()}
+    for queue in sorted(rates):
+        throttle = rates[queue]
+        limited: dict[str, Any] = {}
+        if throttle is not None:
+            limited["max_task_queue_activities_per_second"] = throttle.per_second
+            limited["max_concurrent_activity_task_polls"] = 1
+        found.append(
+            Worker(client, task_queue=queue, activities=app.tool_activities(), **limited, **shared)
+        )
+    return found
+
+
+@asynccontextmanager
+async def running_workers(app: App, client: Client) -> AsyncIterator[None]:
+    """Poll for work until the context ends; then finish what runs, for up to ten seconds."""
+    await register_search_attributes(client, app.settings.temporal.namespace)
+    async with AsyncExitStack() as stack:
+        for worker in workers(app, client):
+            await stack.enter_async_context(worker)
+        yield
+
+
+async def run_worker(app: App, client: Client, stop: asyncio.Event) -> None:
+    """Run the workers until `stop` is set."""
+    async with running_workers(app, client):
+        await stop.wait()
+
+
+async def register_search_attributes(client: Client, namespace: str) -> None:
+    """Register what runs are found by; a server that has them already is left alone."""
+    request = AddSearchAttributesRequest(
+        search_attributes={
+            key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in search.ALL
+        },
+        namespace=namespace,
+    )
+    try:
+        await client.operator_service.add_search_attributes(request)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise

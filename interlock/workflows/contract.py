@@ -1,0 +1,151 @@
+"""What crosses a run's outer boundary: requests, results, status and terms. Safe in a workflow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from interlock.approvals.contract import ApprovalRequest
+
+RunState = Literal["running", "waiting", "idle", "completed", "failed", "cancelled"]
+"""running: the graph moves. waiting: a person has to decide. idle: a conversation waits for a
+message. The others are ends."""
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class RunRequest(_Data):
+    """The input of `AgentWorkflow`: a plain JSON object for any Temporal client."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agent: str
+    """Name of a registered agent."""
+    input: str | dict[str, Any]
+    """A message, or the graph's input. `messages` may hold role/content objects."""
+    tenant: str = "default"
+    subject: str = ""
+    """Opaque id of the person the run is about; never a name or an address."""
+    conversation: bool = False
+    """Keep the run open for more messages after the first turn."""
+    idle_seconds: float = Field(default=7 * 86400.0, gt=0)
+    """How long a conversation waits for a message before it completes."""
+    carried: Carried | None = None
+    """Set by continue-as-new only."""
+
+
+class Usage(_Data):
+    """What a run has used so far."""
+
+    model_calls: int = 0
+    tool_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    unpriced_calls: int = 0
+    """Model calls without a known price: `cost_usd` does not count them."""
+    models: dict[str, int] = Field(default_factory=dict)
+    """Calls answered, by 'provider:model'."""
+    mistakes: int = 0
+    """Mistakes of the model in a row."""
+
+
+class RunResult(_Data):
+    """How a run ended."""
+
+    status: Literal["completed", "cancelled"]
+    reply: str = ""
+    """Text of the last AI message, if the state has messages."""
+    output: dict[str, Any] = Field(default_factory=dict)
+    """The final state as plain JSON, without its messages."""
+    reason: str = ""
+    """Why it was cancelled."""
+    usage: Usage = Usage()
+
+
+class RunStatus(_Data):
+    """Answer of the query `status`."""
+
+    state: RunState
+    agent: str
+    release: str
+    nodes: tuple[str, ...]
+    """Nodes that run now or come next."""
+    steps: int
+    pending: int
+    """Requests that wait for a decision."""
+    unread: int
+    """Messages that the graph has not seen yet."""
+    explanation: str
+    """One sentence: what the run is doing, and who can move it."""
+
+
+class RunTerms(_Data):
+    """Release and limits of a run: recorded once, so that settings may change under open runs."""
+
+    release: str
+    policy: str
+    deadline_seconds: float
+    grant_seconds: float
+    model_mistakes: int
+    steps: int
+    signals: int
+    history_events: int
+    history_bytes: int
+
+
+class OpenRun(_Data):
+    """Input of the activity that opens a run."""
+
+    agent: str
+    tenant: str
+    subject: str
+    lineage: str
+
+
+class Carried(_Data):
+    """Everything a run takes with it when it continues as new."""
+
+    terms: RunTerms
+    checkpoint: dict[str, Any]
+    """The whole LangGraph checkpoint, in the form of `interlock.codec`."""
+    usage: Usage
+    steps: int
+    model_calls: int
+    """Number of the last model call, so that call ids stay unique in the lineage."""
+    occurrences: dict[str, list[str]]
+    """Logical calls by digest of tool and arguments, in order."""
+    transcript: dict[str, str]
+    """Known transcript prefixes: rolling digest to reference."""
+    binding: dict[str, str]
+    """Known bindings: digest to reference."""
+    decided: dict[str, str]
+    """Verbs of decided requests, by request id: a decision is used once."""
+    messages: list[dict[str, Any]]
+    """Messages not yet seen by the graph."""
+    signals: int
+    refusals: int
+    turn_open: bool
+    """Whether the graph stopped in the middle of a turn."""
+    first_opened_at: datetime
+
+
+class PendingApprovals(_Data):
+    """Answer of the query `pending_approvals`."""
+
+    requests: tuple[ApprovalRequest, ...]
+
+
+class MessageAnswer(_Data):
+    """Answer of the update `submit_message`."""
+
+    accepted: bool
+    code: str = ""
+    message: str = ""
+
+
+RunRequest.model_rebuild()

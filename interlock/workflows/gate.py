@@ -1,0 +1,152 @@
+"""The durable wait for a person: every gate emits commands, so a removed gate is seen by replay."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+
+from interlock.approvals.contract import ApprovalRequest, Decision, Kind
+from interlock.approvals.desk import Check
+from interlock.canonical import digest as digest_of
+from interlock.errors import ApprovalExpired
+from interlock.tools.contract import Grant, Risk
+from interlock.workflows.run import Run
+from interlock.workflows.search import RISK, STATUS
+
+
+class Gate:
+    """Puts requests on the run's desk and waits for their decisions."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def request(
+        self,
+        *,
+        kind: Kind,
+        call_id: str,
+        digest: str,
+        why: str,
+        risk: Risk,
+        allowed: tuple[str, ...],
+        tool: str = "",
+        arguments: dict[str, Any] | None = None,
+        payload: Any = None,
+    ) -> ApprovalRequest:
+        """Make a request that waits for as long as the run's terms say.
+
+        Its id is the call id and the digest; a request that expired or was used before and is
+        asked again gets the next number.
+        """
+        now = workflow.now()
+        context = self._run.context()
+        return ApprovalRequest(
+            id=self._free_id(f"{call_id}:{digest[:12]}"),
+            kind=kind,
+            tool=tool,
+            arguments=arguments or {},
+            digest=digest,
+            why=why,
+            risk=risk,
+            agent=context.agent,
+            tenant=context.tenant,
+            node=context.node,
+            allowed=allowed,
+            requested_at=now,
+            expires_at=now + timedelta(seconds=self._run.terms.deadline_seconds),
+            payload=payload,
+        )
+
+    def _free_id(self, stem: str) -> str:
+        found, number = stem, 1
+        while self._run.desk.knows(found):
+            number += 1
+            found = f"{stem}:{number}"
+        return found
+
+    async def ask(self, request: ApprovalRequest, check: Check | None = None) -> Decision:
+        """Wait for a decision on `request`.
+
+        Raises:
+            ApprovalExpired: nobody decided in time.
+        """
+        desk = self._run.desk
+        desk.open(request, check)
+        self._run.note(
+            "decision",
+            request.tool or request.kind,
+            "requested",
+            workflow.now(),
+            request=request.id,
+        )
+        self._announce()
+        try:
+            await workflow.wait_condition(
+                lambda: desk.is_decided(request.id),
+                timeout=request.expires_at - workflow.now(),
+                timeout_summary=f"deadline of {request.tool or request.kind}",
+            )
+        except TimeoutError as error:
+            self._end(request, "expired")
+            raise ApprovalExpired(
+                f"nobody decided on {request.tool or request.kind!r} before "
+                f"{request.expires_at.isoformat()}: it was not done. Ask again if it is still "
+                "wanted.",
+                request_id=request.id,
+            ) from error
+        except asyncio.CancelledError:
+            self._end(request, "cancelled")
+            raise
+        decision = desk.take(request.id)
+        self._note_decision(request, decision)
+        self._announce()
+        return decision
+
+    def grant(self, request: ApprovalRequest, decision: Decision, digest: str) -> Grant:
+        """Turn a decision into what the activity checks, bound to the action of `digest`."""
+        now = workflow.now()
+        return Grant(
+            request_id=request.id,
+            digest=digest,
+            reviewer=decision.reviewer,
+            decided_at=now,
+            expires_at=now + timedelta(seconds=self._run.terms.grant_seconds),
+        )
+
+    def _end(self, request: ApprovalRequest, how: str) -> None:
+        self._run.desk.withdraw(request.id, how)
+        self._run.note(
+            "decision", request.tool or request.kind, how, workflow.now(), request=request.id
+        )
+        self._announce()
+
+    def _note_decision(self, request: ApprovalRequest, decision: Decision) -> None:
+        self._run.note(
+            "decision",
+            request.tool or request.kind,
+            decision.verb,
+            workflow.now(),
+            request=request.id,
+            reviewer=decision.reviewer,
+            comment=decision.comment,
+            digest=request.digest,
+            arguments=decision.arguments,
+        )
+
+    def _announce(self) -> None:
+        pending = self._run.desk.pending
+        if pending:
+            highest = max((item.risk for item in pending), key=list(Risk).index)
+            updates = [STATUS.value_set("waiting"), RISK.value_set(str(highest))]
+        else:
+            updates = [STATUS.value_set("running")]
+        workflow.upsert_search_attributes(updates)
+        workflow.upsert_memo({"pending": [item.id for item in pending]})
+
+
+def question_digest(value: Any, tenant: str, release: str) -> str:
+    """Return the digest that an answer to an `interrupt()` is bound to."""
+    return digest_of({"question": value, "tenant": tenant, "release": release})

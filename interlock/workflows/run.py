@@ -1,0 +1,149 @@
+"""The state of one run that its doors, its gate and its host share. Pure: no commands here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from interlock.approvals.desk import Desk
+from interlock.audit.contract import AuditEvent, EventKind
+from interlock.canonical import digest
+from interlock.context import CallContext
+from interlock.errors import LimitReached
+from interlock.models.contract import ModelAnswer
+from interlock.tools.contract import Grant
+from interlock.workflows.contract import Carried, RunRequest, RunTerms, Usage
+from interlock.workflows.recording import Recorder, current_node
+from interlock.workflows.transcript import Transcript
+
+
+class Run:
+    """What a run knows of itself. `carried` is what an earlier part of it left."""
+
+    def __init__(
+        self,
+        request: RunRequest,
+        terms: RunTerms,
+        *,
+        workflow_id: str,
+        run_id: str,
+        lineage: str,
+        opened_at: datetime,
+    ) -> None:
+        carried = request.carried
+        self.request = request
+        self.terms = terms
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+        self.lineage = lineage
+        self.opened_at = carried.first_opened_at if carried else opened_at
+        self.desk = Desk(carried.decided if carried else None)
+        self.recorder = Recorder()
+        self.transcript = Transcript(
+            carried.transcript if carried else {}, carried.binding if carried else {}
+        )
+        self.usage = carried.usage if carried else Usage()
+        self.steps = carried.steps if carried else 0
+        self.messages: list[dict[str, Any]] = list(carried.messages) if carried else []
+        self.signals = carried.signals if carried else 0
+        self.refusals = carried.refusals if carried else 0
+        self.grants: dict[tuple[str, str], Grant] = {}
+        self.outbox: list[AuditEvent] = []
+        self._model_calls = carried.model_calls if carried else 0
+        self._occurrences = {k: list(v) for k, v in carried.occurrences.items()} if carried else {}
+        self._events = 0
+
+    def context(self) -> CallContext:
+        """Return who a call is for, with the graph node that runs now."""
+        return CallContext(
+            agent=self.request.agent,
+            tenant=self.request.tenant,
+            subject=self.request.subject,
+            release=self.terms.release,
+            lineage=self.lineage,
+            node=current_node(),
+        )
+
+    def next_model_call(self) -> str:
+        """Return an id for the next model call, unique within the lineage."""
+        self._model_calls += 1
+        return f"m{self._model_calls}"
+
+    def occurrence(self, tool: str, arguments: dict[str, Any], call_id: str) -> int:
+        """Return the ordinal of `call_id` among logical calls with this tool and arguments."""
+        calls = self._occurrences.setdefault(digest([tool, arguments]), [])
+        if call_id not in calls:
+            calls.append(call_id)
+        return calls.index(call_id)
+
+    def count_model(self, answer: ModelAnswer) -> None:
+        """Add a model call to the usage."""
+        used, usage = answer.usage, self.usage
+        self.usage = usage.model_copy(
+            update={
+                "model_calls": usage.model_calls + 1,
+                "input_tokens": usage.input_tokens + used.input_tokens,
+                "output_tokens": usage.output_tokens + used.output_tokens,
+                "cost_usd": usage.cost_usd + (used.cost_usd or 0.0),
+                "unpriced_calls": usage.unpriced_calls + (used.cost_usd is None),
+                "models": usage.models | {answer.model: usage.models.get(answer.model, 0) + 1},
+            }
+        )
+
+    def count_tool(self) -> None:
+        """Add a tool call to the usage; the model's mistakes in a row are over."""
+        self.usage = self.usage.model_copy(
+            update={"tool_calls": self.usage.tool_calls + 1, "mistakes": 0}
+        )
+
+    def count_mistake(self, what: str) -> None:
+        """Count a mistake of the model.
+
+        Raises:
+            LimitReached: it is one too many in a row.
+        """
+        mistakes = self.usage.mistakes + 1
+        self.usage = self.usage.model_copy(update={"mistakes": mistakes})
+        if mistakes > self.terms.model_mistakes:
+            raise LimitReached(
+                f"the model made {mistakes} mistakes in a row; allowed are "
+                f"{self.terms.model_mistakes}. The last: {what} Use a stronger model, or raise "
+                "limits.model_mistakes."
+            )
+
+    def note(self, kind: EventKind, name: str, outcome: str, now: datetime, **details: Any) -> None:
+        """Put an audit event into the outbox, to be written by the run's recorder task."""
+        self._events += 1
+        self.outbox.append(
+            AuditEvent(
+                id=f"{self.run_id}/{kind}/{self._events}",
+                kind=kind,
+                name=name,
+                outcome=outcome,
+                workflow_id=self.workflow_id,
+                run_id=self.run_id,
+                context=self.context(),
+                started_at=now,
+                ended_at=now,
+                details=details,
+            )
+        )
+
+    def carry(self, checkpoint: dict[str, Any], *, turn_open: bool) -> Carried:
+        """Return everything the next part of this run needs."""
+        return Carried(
+            terms=self.terms,
+            checkpoint=checkpoint,
+            usage=self.usage,
+            steps=self.steps,
+            model_calls=self._model_calls,
+            occurrences=self._occurrences,
+            transcript=self.transcript.known,
+            binding=self.transcript.bindings,
+            decided=self.desk.decided,
+            messages=self.messages,
+            signals=self.signals,
+            refusals=self.refusals,
+            turn_open=turn_open,
+            first_opened_at=self.opened_at,
+        )

@@ -1,0 +1,209 @@
+"""The tool door inside a workflow: validate, verdict, decision, and one recorded call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest, Verdict
+from interlock.canonical import digest
+from interlock.errors import (
+    ActionDenied,
+    ApprovalExpired,
+    ApprovalRejected,
+    InterlockError,
+    ModelMistake,
+    OutcomeUnknown,
+    UnknownTool,
+)
+from interlock.tools.contract import (
+    Grant,
+    Risk,
+    ToolCall,
+    ToolContract,
+    ToolOutcome,
+    action_digest,
+    effect_key,
+)
+from interlock.tools.definition import Tool
+from interlock.tools.outcomes import result_of
+from interlock.workflows import calls
+from interlock.workflows.gate import Gate
+from interlock.workflows.run import Run
+
+_ACTION_VERBS = ("approve", "edit", "reject", "respond")
+_OUTCOME_VERBS = ("happened", "did_not_happen", "abort")
+
+
+class _Answered(Exception):
+    """A reviewer answered in place of the tool."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__()
+        self.result = result
+
+
+class ToolDoor:
+    """`ToolPort` for graph code that runs in a workflow."""
+
+    def __init__(self, run: Run, gate: Gate, tools: Mapping[str, Tool]) -> None:
+        self._run = run
+        self._gate = gate
+        self._tools = tools
+
+    async def call_tool(
+        self, tool: ToolContract, arguments: dict[str, Any], tool_call_id: str | None
+    ) -> Any:
+        """Make one logical call; see `ToolPort`."""
+        call_id = tool_call_id or self._run.recorder.identify("tool")
+        return await self._run.recorder.once(
+            "tool",
+            call_id,
+            lambda: self._call(tool.name, arguments, call_id),
+            keep_errors=tool_call_id is None,
+        )
+
+    async def _call(self, name: str, arguments: dict[str, Any], call_id: str) -> Any:
+        tool = self._tools.get(name)
+        if tool is None:
+            raise UnknownTool(
+                f"{name!r} is not a tool of this deployment. Known: "
+                f"{', '.join(sorted(self._tools))}. Add it to 'tools' in interlock.toml."
+            )
+        try:
+            return await self._judge_and_run(tool, tool.validate_arguments(arguments), call_id)
+        except _Answered as answered:
+            return answered.result
+        except ModelMistake as error:
+            self._run.count_mistake(error.message)
+            raise
+        except InterlockError as error:
+            error.details |= {
+                "door": "tool",
+                "tool": name,
+                "node": self._run.context().node,
+                "arguments": digest(arguments)[:12],
+            }
+            raise
+
+    async def _judge_and_run(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Any:
+        verdict = await self._judge(tool, arguments)
+        grant: Grant | None = None
+        if verdict.outcome == "ask":
+            arguments, verdict, grant = await self._decide(tool, arguments, verdict, call_id)
+        call = ToolCall(
+            call_id=call_id,
+            tool=tool.contract.name,
+            arguments=arguments,
+            effect_key=self._effect_key(tool, arguments, call_id),
+            context=self._run.context(),
+            policy=verdict.policy,
+            grant=grant,
+            must_have_grant=verdict.outcome == "ask",
+        )
+        return await self._until_known(tool, call)
+
+    async def _judge(self, tool: Tool, arguments: dict[str, Any]) -> Verdict:
+        request = JudgeRequest(
+            tool=tool.contract.name, arguments=arguments, context=self._run.context()
+        )
+        verdict = await calls.judge(request, summary=f"verdict on {tool.contract.name}")
+        if verdict.outcome == "deny":
+            raise ActionDenied(
+                f"{tool.contract.name!r} is not allowed: {verdict.reason} Do not ask for it again."
+            )
+        return verdict
+
+    def _digest(self, tool: Tool, arguments: dict[str, Any], policy: str) -> str:
+        return action_digest(
+            tool.contract.name,
+            arguments,
+            tenant=self._run.request.tenant,
+            release=self._run.terms.release,
+            policy=policy,
+        )
+
+    def _effect_key(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> str:
+        name = tool.contract.name
+        occurrence = self._run.occurrence(name, arguments, call_id)
+        return effect_key(self._run.lineage, name, arguments, occurrence)
+
+    async def _decide(
+        self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, call_id: str
+    ) -> tuple[dict[str, Any], Verdict, Grant]:
+        action = self._digest(tool, arguments, verdict.policy)
+        given = self._run.grants.pop((call_id, action), None)
+        if given is not None:
+            return arguments, verdict, given
+        request = self._gate.request(
+            kind="action",
+            call_id=call_id,
+            digest=action,
+            why=verdict.reason,
+            risk=verdict.risk,
+            allowed=_ACTION_VERBS,
+            tool=tool.contract.name,
+            arguments=arguments,
+        )
+        decision = await self._gate.ask(request, tool.validate_arguments)
+        return await self._apply(tool, request, decision, verdict)
+
+    async def _apply(
+        self, tool: Tool, request: ApprovalRequest, decision: Decision, verdict: Verdict
+    ) -> tuple[dict[str, Any], Verdict, Grant]:
+        if decision.verb == "reject":
+            raise ApprovalRejected(
+                f"a reviewer rejected {tool.contract.name!r}"
+                + (f": {decision.comment}" if decision.comment else ".")
+            )
+        if decision.verb == "respond":
+            raise _Answered(decision.result)
+        if decision.verb == "edit" and decision.arguments is not None:
+            arguments = tool.validate_arguments(decision.arguments)
+            judged = await self._judge(tool, arguments)
+            action = self._digest(tool, arguments, judged.policy)
+            return arguments, judged, self._gate.grant(request, decision, action)
+        return request.arguments, verdict, self._gate.grant(request, decision, request.digest)
+
+    async def _until_known(self, tool: Tool, call: ToolCall) -> Any:
+        summary = f"tool {call.tool} [{call.context.node}]"
+        while True:
+            outcome = await calls.call_tool(tool.contract, call, summary=summary)
+            if outcome.status != "unknown":
+                return self._result(call, outcome)
+            call = await self._ask_what_happened(tool, call, outcome)
+
+    async def _ask_what_happened(
+        self, tool: Tool, call: ToolCall, outcome: ToolOutcome
+    ) -> ToolCall:
+        request = self._gate.request(
+            kind="outcome",
+            call_id=call.call_id,
+            digest=digest({"outcome_of": call.effect_key}),
+            why=outcome.message or f"nobody can tell whether {call.tool!r} happened",
+            risk=Risk.HIGH,
+            allowed=_OUTCOME_VERBS,
+            tool=call.tool,
+            arguments=call.arguments,
+            payload=outcome.known,
+        )
+        try:
+            decision = await self._gate.ask(request)
+        except ApprovalExpired as error:
+            raise OutcomeUnknown(
+                f"nobody said in time whether {call.tool!r} happened. Look at the other side, then "
+                "at the ledger row of this effect.",
+                effect_key=call.effect_key,
+            ) from error
+        return call.model_copy(
+            update={
+                "resolution": decision.verb,
+                "resolved_result": decision.result,
+                "resolved_token": outcome.known.get("token"),
+            }
+        )
+
+    def _result(self, call: ToolCall, outcome: ToolOutcome) -> Any:
+        if outcome.status == "done":
+            self._run.count_tool()
+        return result_of(call, outcome)

@@ -1,0 +1,1 @@
+"""What this deployment remembers: knowledge documents and labelled examples."""

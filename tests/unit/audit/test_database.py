@@ -1,0 +1,179 @@
+"""Opening the audit database: what is refused, and what the error says."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import SQLModel, text
+
+from interlock.audit.database import Database
+from interlock.audit.failures import explained
+from interlock.errors import ConfigError, DatabaseBusy, DatabaseUnreachable, StoreUnwritable
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "audit.db",
+        "sqlite:///audit.db",
+        "sqlite+aiosqlite://",
+        "sqlite+aiosqlite:///:memory:",
+        "postgresql://host/name",
+        "mysql+aiomysql://host/name",
+    ],
+)
+def test_other_urls_are_refused(url):
+    """A URL that is neither an SQLite file nor Postgres is refused, with the two that are allowed."""
+    with pytest.raises(ConfigError, match=r"sqlite\+aiosqlite:///FILE.*postgresql\+psycopg://"):
+        Database(url)
+
+
+def test_password_is_not_shown():
+    """The error on a refused URL does not have its password."""
+    with pytest.raises(ConfigError) as refused:
+        Database("mysql://user:hunter2@host/name")
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_missing_driver_is_named():
+    """Without psycopg the error says which extra to install."""
+    code = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from interlock.audit.database import Database\n"
+        "from interlock.errors import ConfigError\n"
+        "try: Database('postgresql+psycopg://host/name')\n"
+        "except ConfigError as error: sys.exit(f'told: {error}')\n"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert run.stderr.startswith("told: ")
+    assert "interlock[postgres]" in run.stderr
+
+
+async def test_sqlite_is_opened_for_several_processes(tmp_path):
+    """The file is in WAL mode, its folder is made, and closing leaves only the one file."""
+    path = tmp_path / "new" / "folder" / "audit.db"
+
+    async with Database(f"sqlite+aiosqlite:///{path}", busy_seconds=3) as database:
+        async with database.reading() as session:
+            connection = await session.connection()
+            found = [
+                (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
+                for name in ("journal_mode", "synchronous", "busy_timeout")
+            ]
+        assert found == ["wal", 1, 3000]
+
+    assert {file.name for file in path.parent.iterdir()} <= {"audit.db", "audit.db.lock"}
+
+
+async def test_folder_that_cannot_be_made_is_named(tmp_path):
+    """A path below a file is refused with the path."""
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "audit.db"
+
+    with pytest.raises(StoreUnwritable, match="cannot be written") as refused:
+        await Database(f"sqlite+aiosqlite:///{path}").open()
+
+    assert refused.value.details == {"path": str(path)}
+
+
+async def test_folder_in_place_of_the_file_is_named(tmp_path):
+    """A folder where the database should be is refused with its path."""
+    path = tmp_path / "audit.db"
+    path.mkdir()
+
+    with pytest.raises(StoreUnwritable) as refused:
+        await Database(f"sqlite+aiosqlite:///{path}").open()
+
+    assert refused.value.details == {"path": str(path)}
+
+
+def test_read_only_file_is_named(tmp_path):
+    """SQLite's refusal to write a read-only file becomes an error that names the file."""
+    path = tmp_path / "audit.db"
+    sqlite3.connect(path).close()
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+    with pytest.raises(StoreUnwritable) as refused, explained(make_url(f"sqlite:///{path}")):
+        _raise_as_sqlalchemy(lambda: connection.execute("CREATE TABLE t (a)"))
+
+    connection.close()
+    assert refused.value.details == {"path": str(path)}
+
+
+async def test_another_process_that_migrates_for_too_long(tmp_path):
+    """Opening while another process holds the folder's lock ends as busy."""
+    path = tmp_path / "audit.db"
+    with FileLock(f"{path}.lock"), pytest.raises(DatabaseBusy):
+        await Database(f"sqlite+aiosqlite:///{path}", busy_seconds=0.1).open()
+
+
+async def test_no_server(tmp_path):
+    """A Postgres that does not answer is told by its URL, without the password."""
+    database = Database(f"postgresql+psycopg://user:hunter2@/name?host={tmp_path}")
+
+    with pytest.raises(DatabaseUnreachable, match="No database answers at") as refused:
+        await database.open()
+
+    assert refused.value.retryable
+    assert "hunter2" not in str(refused.value) + str(refused.value.details)
+    await database.close()
+
+
+def test_no_free_connection_is_busy():
+    """When every connection is in use for too long the call may be made again."""
+    with pytest.raises(DatabaseBusy), explained(make_url("sqlite:///x")):
+        raise PoolTimeout
+
+
+def test_other_database_errors_pass(tmp_path):
+    """An error that nobody but a developer can act on keeps its own type."""
+    connection = sqlite3.connect(tmp_path / "audit.db")
+
+    with pytest.raises(OperationalError, match="no such table"), explained(make_url("sqlite:///x")):
+        _raise_as_sqlalchemy(lambda: connection.execute("SELECT * FROM missing"))
+
+    connection.close()
+
+
+def test_tables_stay_out_of_the_applications_metadata():
+    """An application's own SQLModel tables never meet those of this room."""
+    assert not {"audit_event", "effect", "consumed_decision"} & set(SQLModel.metadata.tables)
+
+
+def test_room_is_light():
+    """Importing the room brings in neither a database library nor Temporal."""
+    code = (
+        "import sys, interlock.audit\n"
+        "heavy = {'sqlalchemy', 'sqlmodel', 'alembic', 'temporalio', 'filelock'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or None)\n"
+    )
+
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (run.returncode, run.stderr.strip()) == (0, "")
+
+
+def test_migrations_are_in_the_package():
+    """The revisions are found beside the code, wherever it is installed."""
+    import interlock.audit.migrations as migrations
+
+    versions = Path(migrations.__file__).parent / "versions"
+    assert [file.name for file in versions.glob("v*.py")] == ["v0001_events_and_effects.py"]
+
+
+def _raise_as_sqlalchemy(statement):
+    try:
+        statement()
+    except sqlite3.Error as error:
+        raise OperationalError("statement", {}, error) from error

@@ -1,0 +1,63 @@
+"""Sessions on the CRM's SQLite database, wherever `SHOP_CRM_URL` says it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+DEFAULT_URL = "sqlite+aiosqlite:///.interlock/shop/crm.db"
+"""The CRM of a project folder."""
+_LOCK_SECONDS = 8.0
+
+
+def crm_url() -> str:
+    """Return where the CRM is."""
+    return os.environ.get("SHOP_CRM_URL", DEFAULT_URL)
+
+
+async def prepare() -> None:
+    """Make the database file, in the mode in which readers and one writer do not wait."""
+    async with _engine(crm_url()).connect() as connection:
+        await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
+@asynccontextmanager
+async def reading() -> AsyncIterator[AsyncSession]:
+    """Open a session that sees one state of the CRM and changes nothing."""
+    async with AsyncSession(_engine(crm_url())) as session:
+        await (await session.connection()).exec_driver_sql("BEGIN")
+        yield session
+
+
+@asynccontextmanager
+async def writing() -> AsyncIterator[AsyncSession]:
+    """Open a session that holds the write lock, so that what it checks still holds when it writes.
+
+    Commits at the end, and rolls back when the block raises.
+    """
+    async with AsyncSession(_engine(crm_url())) as session:
+        await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
+        yield session
+        await session.commit()
+
+
+@cache
+def _engine(url: str) -> AsyncEngine:
+    """Return the engine of a URL. It keeps no connections, so it fits every event loop."""
+    database = make_url(url).database
+    if database and database != ":memory:":
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    return create_async_engine(
+        url,
+        poolclass=NullPool,
+        # No implicit transactions of the driver: the sessions above begin their own.
+        connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None},
+    )
