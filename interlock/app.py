@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from temporalio import activity
+from temporalio.client import Client
 
 from interlock.agents.loading import graph_modules, load_runtime, load_workflows
+from interlock.agents.spec import Agent
 from interlock.approvals.activities import PolicyActivities
 from interlock.approvals.direct import DirectTools
 from interlock.approvals.policy import RiskPolicy
@@ -19,7 +21,7 @@ from interlock.audit.activities import AuditActivities
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
 from interlock.audit.store import SqlAuditStore
-from interlock.connection import data_folder, payload_store
+from interlock.connection import connect, data_folder, payload_store
 from interlock.context import CallContext
 from interlock.memory.activities import MemoryActivities
 from interlock.memory.chroma import ChromaMemory
@@ -36,6 +38,7 @@ from interlock.observing import AuditObserver
 from interlock.registry import load, load_all
 from interlock.settings import Settings, environment_key
 from interlock.tools.activities import ToolActivities
+from interlock.tools.attempt import Probe
 from interlock.tools.contract import TOOL_PORT
 from interlock.tools.definition import Tool
 from interlock.tools.gateway import ToolGateway
@@ -55,18 +58,27 @@ class App:
     A worker hosts it. In a notebook or a unit test, `use_here` lets agents run without one.
     """
 
-    def __init__(self, settings: Settings, *, probe: Any = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        agents: Sequence[Agent] = (),
+        tools: Sequence[Tool] = (),
+        probe: Probe | None = None,
+    ) -> None:
         """Load agents and tools; nothing is opened yet.
 
         Args:
             settings: What `load_settings` read.
+            agents: Agents beside those that the settings name.
+            tools: Tools beside those that the settings name and those of the agents.
             probe: Told of each point of a tool call; for crash tests.
 
         Raises:
             ConfigError: something that interlock.toml names cannot be loaded.
         """
         self.settings = settings
-        self.runtime: Runtime = load_runtime(settings)
+        self.runtime: Runtime = load_runtime(settings, agents=agents, tools=tools)
         self.policy = RiskPolicy(
             low=settings.approvals.low,
             medium=settings.approvals.medium,
@@ -162,6 +174,14 @@ class App:
         MODEL_PORT.set(self.models)
         TOOL_PORT.set(tools)
         MEMORY_PORT.set(self.memory.bound(context))
+
+    async def connect(self) -> Client:
+        """Connect to the deployment's Temporal server.
+
+        Raises:
+            TemporalUnreachable: nothing answers at its address.
+        """
+        return await connect(self.settings)
 
     def release_of(self, agent: str) -> str:
         """Return the release that new runs of an agent are pinned to."""

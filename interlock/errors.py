@@ -39,6 +39,7 @@ The tree::
         ├── ModelMissing        MODEL_MISSING
         ├── ModelFileCorrupt    MODEL_FILE_CORRUPT
         ├── TemporalUnreachable TEMPORAL_UNREACHABLE
+        ├── NoWorker            NO_WORKER
         ├── StoreLocked         STORE_LOCKED
         ├── StoreUnwritable     STORE_UNWRITABLE
         ├── StoreUnreachable    STORE_UNREACHABLE
@@ -293,6 +294,13 @@ class TemporalUnreachable(OperatorError):
     """No Temporal server answers at the configured address."""
 
     code = "TEMPORAL_UNREACHABLE"
+    retryable = True
+
+
+class NoWorker(OperatorError):
+    """No worker answers for a run: none polls its task queue, or the one that does is stuck."""
+
+    code = "NO_WORKER"
     retryable = True
 
 

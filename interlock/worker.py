@@ -17,12 +17,14 @@ from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
     Interceptor,
+    Replayer,
     Worker,
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from interlock.app import App
 from interlock.canonical import jsonable
+from interlock.connection import data_converter
 from interlock.errors import InterlockError
 from interlock.memory.contract import MEMORY_PORT
 from interlock.tools.contract import ToolCall
@@ -133,6 +135,16 @@ def workers(app: App, client: Client) -> list[Worker]:
             Worker(client, task_queue=queue, activities=app.tool_activities(), **limited, **shared)
         )
     return found
+
+
+def replayer(app: App) -> Replayer:
+    """Return a replayer of an application's runs, in the sandbox its workers use."""
+    return Replayer(
+        workflows=[AgentWorkflow, *app.workflows()],
+        workflow_runner=workflow_runner(app),
+        data_converter=data_converter(app.settings),
+        interceptors=[RuntimeInterceptor(app.runtime)],
+    )
 
 
 @asynccontextmanager

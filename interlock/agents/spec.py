@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 from langchain_core.messages import BaseMessage
 from langgraph.graph.state import CompiledStateGraph, StateGraph
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
 
 from interlock.agents.validation import check_graph, tools_of
 from interlock.canonical import digest, jsonable
@@ -132,17 +133,29 @@ def _compiled(name: str, graph: object) -> CompiledStateGraph[Any, Any, Any, Any
 
 
 def _input_model(graph: CompiledStateGraph[Any, Any, Any, Any]) -> type[BaseModel] | None:
-    """Return a model of the input, or None for a state that pydantic cannot check.
+    """Return a model of the input in which no field is required, as in LangGraph.
 
-    On Python 3.11 that is a `typing.TypedDict`; a `typing_extensions.TypedDict` can be checked.
+    None for a state that pydantic cannot check: on Python 3.11 that is a `typing.TypedDict`; a
+    `typing_extensions.TypedDict` can be checked.
     """
     try:
-        model = graph.get_input_schema()
-        model.model_rebuild()
+        schema = graph.get_input_schema()
+        fields: dict[str, Any] = {
+            name: (field.annotation, None) for name, field in _state_fields(schema)
+        }
+        model = create_model("Input", **fields)
         model.model_json_schema()
     except PydanticUserError:
         return None
     return model
+
+
+def _state_fields(schema: type[BaseModel]) -> list[tuple[str, Any]]:
+    root = schema.model_fields.get("root")
+    if root is None:
+        return list(schema.model_fields.items())
+    hints = get_type_hints(root.annotation, include_extras=True)
+    return [(name, FieldInfo.from_annotation(hint)) for name, hint in hints.items()]
 
 
 def _is_messages(value: Any) -> bool:

@@ -194,7 +194,8 @@ class DirectTools:
             except LedgerConflict as error:
                 if "retry_after_seconds" not in error.details:
                     raise
-                await asyncio.sleep(error.details["retry_after_seconds"])
+                # The other attempt is most likely of this process, and may be over any moment.
+                await asyncio.sleep(min(error.details["retry_after_seconds"], _BACKOFF_SECONDS))
             except ToolUnavailable:  # the gateway returns a failure when no attempt is left
                 await asyncio.sleep(_BACKOFF_SECONDS * attempt)
             else:

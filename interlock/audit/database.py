@@ -58,7 +58,7 @@ class Database:
         ConfigError: another kind of URL, or its driver is not installed.
     """
 
-    def __init__(self, url: str, *, busy_seconds: float = 10.0) -> None:
+    def __init__(self, url: str, *, busy_seconds: float = 5.0) -> None:
         self.url = _checked(url)
         self._busy_seconds = busy_seconds
         self._is_sqlite = self.url.drivername == _SQLITE

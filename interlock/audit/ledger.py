@@ -170,7 +170,8 @@ class SqlLedger:
                 effect_key=claim.effect_key,
                 consumed_at=datetime.now(UTC),
             )
-            await session.exec(new)
+            if (await session.exec(new.returning(col(ConsumedDecisionRow.effect_key)))).first():
+                return
         held = await session.get(ConsumedDecisionRow, (lineage, request_id))
         if held is not None and held.effect_key != claim.effect_key:
             raise LedgerConflict(

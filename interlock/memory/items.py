@@ -35,6 +35,10 @@ _PAGE = 500
 """Rows in one read or write; Chroma's own limit is 5,461."""
 _ROWS = 64
 """Rows that a search by meaning asks the index for at first."""
+_GROWTH = 16
+"""How many times more it asks for when they were not enough."""
+_MOST = 2**31 - 1
+"""Rows that Chroma can be asked for."""
 _PAGE_CHARS = 4_000_000
 """Characters in one write; a Chroma server refuses requests over 40 MB."""
 
@@ -89,7 +93,7 @@ class TenantItems:
         """Return the items that `op` asks for; `vector` is its embedded query."""
         if op.limit == 0:
             return []
-        end = op.offset + op.limit
+        end = min(op.offset + op.limit, _MOST)
         where = records.scope(self._tenant, op.namespace_prefix, equalities(op.filter))
         hits = self._newest(where) if vector is None else self._nearest(vector, where, end)
         matching = self._matching(_pages(hits, min(max(end, 50), _PAGE)), op.filter)
@@ -190,7 +194,7 @@ class TenantItems:
         # are among them depends on that number.
         count = _ROWS
         while count < wanted:
-            count *= 4
+            count = min(count * _GROWTH, _MOST)
         seen: set[tuple[str, float]] = set()
         query = np.asarray([vector], np.float32)
         while True:
@@ -218,7 +222,7 @@ class TenantItems:
                     yield hit
             if len(ids) < count:
                 return
-            count *= 4
+            count = min(count * _GROWTH, _MOST)
 
     def _missed(
         self, query: npt.NDArray[np.float32], where: Where, known: frozenset[str]
@@ -228,7 +232,7 @@ class TenantItems:
         missed: list[tuple[float, str, Any]] = []
         for page in _pages((row_id for row_id in ids if row_id not in known), _PAGE):
             rows = self._collection.get(ids=page, include=["embeddings", "metadatas"])
-            vectors = np.asarray(rows["embeddings"], np.float32)
+            vectors = np.asarray(rows["embeddings"], np.float32).reshape(-1, query.shape[1])
             distances = (1.0 - vectors @ query[0]).tolist()
             missed += zip(distances, rows["ids"], rows["metadatas"] or [], strict=True)
         return missed

@@ -6,6 +6,7 @@ repeatable, so a durable workflow runs them as activities; `sync_knowledge` runs
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -75,7 +76,7 @@ async def plan(memory: Memory, folder: Path, context: CallContext, *, name: str)
     stored = _by_document(await _stored(memory, context))
     steps: list[KnowledgeStep] = []
     unchanged = 0
-    documents = read_folder(folder)
+    documents = await asyncio.to_thread(read_folder, folder)
     for document in documents:
         source = _source(name, document.path)
         old = stored.get(document.id, {})
@@ -133,7 +134,7 @@ async def _puts(
     old = {item.key: item.value["hash"] for item in stored}
     chunks = []
     if step.change != "removed":
-        document = read_file(folder, step.path)
+        document = await asyncio.to_thread(read_file, folder, step.path)
         chunks = chunks_of(document, _source(name, document.path))
     gone = old.keys() - {chunk.key for chunk in chunks}
     return [
@@ -181,5 +182,5 @@ def _refuse_foreign(
         other = next(iter(chunks.values()))["source"]
         raise ConfigError(
             f"{source!r} and {other!r} both have the id {document!r}. Give one of them another `id` "
-            "in its front matter."
+            "in its front matter; if the document has moved, refresh its old folder first."
         )

@@ -17,7 +17,7 @@ import httpx
 from pydantic import SecretStr
 
 from interlock.errors import ModelMissing, ModelUnavailable
-from interlock.models.catalogue import find
+from interlock.models.catalogue import CATALOGUE, find
 from interlock.models.files import path_of
 
 _SCRIPT = Path(__file__).with_name("local_server.py")
@@ -106,6 +106,11 @@ class LocalModels:
 
     def _start(self, name: str, server: _Server) -> Endpoint:
         file = find(name)
+        if not file.context:
+            known = ", ".join(found.name for found in CATALOGUE if found.context)
+            raise ModelMissing(
+                f"Model file {name!r} is no language model. Known: {known}.", name=name
+            )
         if importlib.util.find_spec("xllamacpp") is None:
             raise ModelMissing(
                 f"Local model {name!r} needs the library 'xllamacpp'. Install the extra: "

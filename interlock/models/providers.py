@@ -84,12 +84,11 @@ class Providers:
         return kept[identity]
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop's models and end the local processes."""
+        """Close the connections of this event loop's models."""
         for made in self._models.pop(asyncio.get_running_loop(), {}).values():
             client = getattr(made, "root_async_client", None)
             if client is not None:
                 await client.close()
-        await self._local.aclose()
 
     def _make(
         self, provider: str, name: str, candidate: Candidate, key: SecretStr | None

@@ -1,8 +1,10 @@
 """Tool calls for models that make none: the choice of a tool becomes an answer under a schema.
 
-The model is shown its tools in words and a few made-up examples, and its answer must fit
+The model is shown its tools in words, and its answer must fit
 ``{"call": {"tool": NAME, "args": {...}}}`` with one branch for each tool and one for a reply to the
-user. What it answers is translated back, so nobody behind the gateway sees the difference.
+user. What it answers is translated back, so nobody behind the gateway sees the difference. A tool
+whose schema gives examples of its arguments is also shown by example; made-up examples are not
+used, since small models repeat their values.
 """
 
 from __future__ import annotations
@@ -30,7 +32,6 @@ REPLY = "reply"
 _TEXT = 600
 _STRING = 200
 _ITEMS = 10
-_EXAMPLES = 3
 
 
 def bounded(schema: dict[str, Any]) -> dict[str, Any]:
@@ -64,16 +65,24 @@ def schema_of(binding: Binding) -> dict[str, Any]:
     }
 
 
+def offers_tools(binding: Binding) -> bool:
+    """Return whether the answer may be a tool call."""
+    return bool(binding.tools) and binding.tool_choice != "none"
+
+
 def prompt_of(messages: Sequence[BaseMessage], binding: Binding) -> list[BaseMessage]:
     """Return the conversation in words: tools in the system message, calls and results as text."""
-    allowed, may_reply = _allowed(binding)
-    system = [message.text for message in messages if isinstance(message, SystemMessage)]
-    system.append(_instructions(allowed, may_reply))
-    turns: list[BaseMessage] = [SystemMessage("\n\n".join(system))]
-    turns.extend(_examples(allowed))
+    system = [str(message.text) for message in messages if isinstance(message, SystemMessage)]
+    examples: list[BaseMessage] = []
+    if offers_tools(binding):
+        allowed, may_reply = _allowed(binding)
+        system.append(_instructions(allowed, may_reply))
+        examples = _examples(allowed)
+    turns: list[BaseMessage] = [SystemMessage("\n\n".join(system))] if system else []
+    turns.extend(examples)
     for message in messages:
         if isinstance(message, AIMessage):
-            turns.extend(AIMessage(text) for text in _said(message))
+            turns.extend(_said(message, binding))
         elif isinstance(message, ToolMessage):
             turns.append(HumanMessage(f"Result of {message.name or 'the tool'}: {message.text}"))
         elif not isinstance(message, SystemMessage):
@@ -143,27 +152,26 @@ def _instructions(tools: Iterable[_Tool], may_reply: bool) -> str:
     return "\n".join(lines)
 
 
-def _examples(tools: Sequence[_Tool]) -> list[BaseMessage]:
-    """Return made-up turns, one for each of the first tools, that show the form of an answer."""
+def _examples(tools: Iterable[_Tool]) -> list[BaseMessage]:
+    """Return one made-up turn for each tool whose schema has an example of what it requires."""
     turns: list[BaseMessage] = []
-    for name, description, parameters in tools[:_EXAMPLES]:
-        required = parameters.get("required", ())
-        values = {
-            key: _sample(key, value)
-            for key, value in parameters.get("properties", {}).items()
-            if key in required
-        }
-        asked = ", ".join(f"{key} {value}" for key, value in values.items())
-        purpose = " ".join(description.split()).split(". ")[0].rstrip(".") or name
-        turns.append(HumanMessage(f"Please do this: {purpose}" + (f" ({asked})" if asked else "")))
-        turns.append(AIMessage(_written(name, values)))
+    for name, description, parameters in tools:
+        properties = parameters.get("properties", {})
+        values = {key: _example(properties[key]) for key in parameters.get("required", ())}
+        if values and all(found is not None for found in values.values()):
+            purpose = " ".join(description.split()).partition(". ")[0].rstrip(".") or name
+            asked = ", ".join(f"{key} {value}" for key, value in values.items())
+            turns.append(HumanMessage(f"{purpose}: {asked}"))
+            turns.append(AIMessage(_written(name, values)))
     return turns
 
 
-def _said(message: AIMessage) -> list[str]:
+def _said(message: AIMessage, binding: Binding) -> list[BaseMessage]:
     if message.tool_calls:
-        return [_written(call["name"], call["args"]) for call in message.tool_calls]
-    return [_written(REPLY, {"text": message.text})]
+        return [AIMessage(_written(call["name"], call["args"])) for call in message.tool_calls]
+    if offers_tools(binding):
+        return [AIMessage(_written(REPLY, {"text": message.text}))]
+    return [AIMessage(message.text)]
 
 
 def _written(tool: str, arguments: dict[str, Any]) -> str:
@@ -177,17 +185,12 @@ def _type(schema: dict[str, Any]) -> str:
     return " or ".join(str(kind) for kind in kinds if kind) or "any"
 
 
-def _sample(name: str, schema: dict[str, Any]) -> Any:
+def _example(schema: dict[str, Any]) -> Any:
     for part in (schema, *schema.get("anyOf", ())):
-        if part.get("examples"):
-            return part["examples"][0]
-        if part.get("enum"):
-            return part["enum"][0]
-        if "const" in part:
-            return part["const"]
-    kind = schema.get("type") or next((p.get("type") for p in schema.get("anyOf", ())), "string")
-    samples = {"integer": 2, "number": 12.5, "boolean": True, "array": [], "object": {}}
-    return samples.get(str(kind), f"some {name.replace('_', ' ')}")
+        found = part.get("examples") or part.get("enum")
+        if found:
+            return found[0]
+    return None
 
 
 def _bounded(schema: Any) -> Any:

@@ -116,13 +116,13 @@ class Conversation(_Data):
     pick: Literal["turn", "match"] = "turn"
     """turn: step n answers when the conversation has n AI messages, and must fit. match: the first
     step that fits answers, for a model that is asked single questions."""
-    steps: tuple[Step, ...] = Field(min_length=1)
+    steps: tuple[Step, ...]
 
 
 class Script(_Data):
     """Named conversations; the first whose `when` fits is played."""
 
-    conversations: dict[str, Conversation] = Field(min_length=1)
+    conversations: dict[str, Conversation]
 
 
 def read(data: Any, what: str) -> Script:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     # The rooms below hold registries and graphs that a worker loads once. Their workflow-safe files
@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from interlock.approvals.contract import DecisionAnswer
     from interlock.approvals.desk import read_decision
     from interlock.canonical import jsonable
-    from interlock.errors import CallerError, DecisionRefused, InterlockError
+    from interlock.errors import CallerError, DecisionRefused, GraphFailed, InterlockError
     from interlock.workflows.contract import (
         MessageAnswer,
         PendingApprovals,
@@ -59,6 +59,12 @@ class HostsAgent:
             return await self._session.run(request)
         except InterlockError as error:
             raise failure(error) from error
+        except FailureError:
+            raise
+        except Exception as error:
+            # Any other exception would fail the workflow task, which is tried again for ever.
+            unexpected = GraphFailed(f"{type(error).__name__}: {error}", cause=type(error).__name__)
+            raise failure(unexpected) from error
 
     @workflow.signal
     async def decide(self, decision: Any) -> None:

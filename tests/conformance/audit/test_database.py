@@ -13,7 +13,8 @@ from sqlmodel import select
 
 from interlock.audit.contract import EventFilter, LedgerState
 from interlock.audit.database import Database
-from interlock.audit.migrations import VERSION_TABLE
+from interlock.audit.ledger import SqlLedger
+from interlock.audit.migrations import VERSION_TABLE, upgrade
 from interlock.audit.store import SqlAuditStore
 from interlock.audit.tables import EffectRow, metadata
 from interlock.errors import ConfigError, DatabaseBusy
@@ -21,8 +22,11 @@ from interlock.errors import ConfigError, DatabaseBusy
 
 async def run(database: Database, function, *args):
     """Call a function with the connection of a writing transaction."""
-    async with database.writing() as session:
+
+    async def work(session):
         return await (await session.connection()).run_sync(function, *args)
+
+    return await database.write(work)
 
 
 async def test_migrations_make_what_the_models_say(database):
@@ -84,6 +88,30 @@ async def test_opened_twice_at_once(url):
         await database.close()
 
 
+async def test_second_migration_waits_for_the_first(url, tmp_path):
+    """A database that is being migrated is opened when that is done, and finds nothing to do."""
+    (tmp_path / "data").mkdir()
+    migrated, go_on = asyncio.Event(), asyncio.Event()
+    first, second = Database(url), Database(url)
+
+    async def migrate(session):
+        await (await session.connection()).run_sync(upgrade)
+        migrated.set()
+        await go_on.wait()
+
+    migrating = asyncio.create_task(first.write(migrate))
+    await migrated.wait()
+    opening = asyncio.create_task(second.open())
+    done, _ = await asyncio.wait([opening], timeout=0.5)
+    go_on.set()
+    await asyncio.gather(migrating, opening)
+
+    assert not done
+    assert await SqlAuditStore(second).count(EventFilter()) == 0
+    await first.close()
+    await second.close()
+
+
 async def test_newer_database_is_refused(url):
     """A database with a revision that this version does not know is left alone."""
     async with Database(url) as database:
@@ -99,61 +127,106 @@ async def test_locked_database_is_busy(url, database, make_event):
     """A writer that gets no lock in time is told so, and may come again."""
     async with Database(url, busy_seconds=0.1) as impatient:
         store = SqlAuditStore(impatient)
-        async with database.writing() as session:
+
+        async def hold(session):
             connection = await session.connection()
             if connection.dialect.name == "postgresql":
                 await connection.execute(text("LOCK TABLE audit_event IN EXCLUSIVE MODE"))
-
             with pytest.raises(DatabaseBusy, match="did not give a lock in time") as busy:
                 await store.record([make_event("e1")])
+            return busy.value
 
-        assert busy.value.retryable
+        assert (await database.write(hold)).retryable
         assert await store.record([make_event("e1")]) == 1
+
+
+async def test_writers_on_two_connections_wait_for_each_other(url, ledger, make_claim):
+    """Attempts of two processes that first read and then write all get their turn."""
+    keys = [f"k{number}" for number in range(20)]
+    for key in keys:
+        await ledger.claim(make_claim(key))
+
+    async with Database(url) as other:
+        ledgers = (ledger, SqlLedger(other))
+        settled = await asyncio.gather(
+            *(ledgers[n % 2].settle(key, 1, LedgerState.DONE) for n, key in enumerate(keys))
+        )
+
+    assert settled == [True] * len(keys)
 
 
 async def test_reading_does_not_wait_for_a_writer(database, store, make_event):
     """A reader sees the last committed state while a writer is at work."""
     await store.record([make_event("e1")])
-    async with database.writing() as session:
+
+    async def write(session):
         session.add(_effect("k1"))
         await session.flush()
+        return await store.count(EventFilter()), await database.read(_effects)
 
-        assert await store.count(EventFilter()) == 1
-        async with database.reading() as reader:
-            assert (await reader.exec(select(EffectRow))).all() == []
+    assert await database.write(write) == (1, [])
+    assert await database.read(_effects) == ["k1"]
 
 
 async def test_error_undoes_a_transaction(database):
     """What was written before an error is not there afterwards."""
 
-    async def fail() -> None:
-        async with database.writing() as session:
-            session.add(_effect("k1"))
-            await session.flush()
-            raise ZeroDivisionError
+    async def fail(session):
+        session.add(_effect("k1"))
+        await session.flush()
+        raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await fail()
+        await database.write(fail)
 
-    async with database.reading() as session:
-        assert await session.get(EffectRow, "k1") is None
+    assert await database.read(_effects) == []
 
 
-async def test_cancelled_writers_leave_the_database_usable(database, ledger, make_claim):
-    """Attempts that are cancelled anywhere hold no lock and leave no half-written row."""
-    numbers = range(20)
-    for number in numbers:
-        claim = make_claim(f"k{number}", request_id=f"r{number}")
-        attempt = asyncio.create_task(ledger.claim(claim))
-        for _ in range(20 * number):
-            await asyncio.sleep(0)
-        attempt.cancel()
-        await asyncio.wait([attempt])
+async def test_cancelled_transaction_is_whole(database):
+    """A transaction whose caller is cancelled ends first, and is committed whole."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
 
-    for number in numbers:
-        retried = await ledger.claim(make_claim(f"k{number}", request_id=f"r{number}"))
-        assert retried.row.token == 1
-    assert len(await ledger.rows(state=LedgerState.CLAIMED)) == len(numbers)
+    async def write(session):
+        session.add(_effect("k1"))
+        await session.flush()
+        begun.set()
+        await go_on.wait()
+        session.add(_effect("k2"))
+
+    caller = asyncio.create_task(database.write(write))
+    await begun.wait()
+    caller.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not caller.done()
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert await database.read(_effects) == ["k1", "k2"]
+
+
+async def test_cancelled_writers_leave_no_lock(url, make_claim):
+    """Attempts that are cancelled at any moment hold no lock and leave no half-written row."""
+    attempts = []  # kept, as a worker may keep a failed activity's traceback
+    async with Database(url, busy_seconds=0.5) as database:
+        ledger = SqlLedger(database)
+        for number in range(30):
+            claim = make_claim(f"k{number}", request_id=f"r{number}")
+            attempts.append(asyncio.create_task(ledger.claim(claim)))
+            for _ in range(10 * number):
+                await asyncio.sleep(0)
+            attempts[-1].cancel()
+            await asyncio.wait(attempts)
+
+        for number in range(30):
+            retried = await ledger.claim(make_claim(f"k{number}", request_id=f"r{number}"))
+            assert retried.row.token == 1
+        assert len(await ledger.rows(state=LedgerState.CLAIMED)) == 30
+
+
+async def _effects(session):
+    return list(await session.exec(select(EffectRow.effect_key).order_by(EffectRow.effect_key)))
 
 
 def _effect(key: str) -> EffectRow:

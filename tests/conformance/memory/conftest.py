@@ -47,39 +47,49 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="session")
-def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run one Chroma server for the session and give its URL."""
-    folder = tmp_path_factory.mktemp("chroma-server")
-    for attempt in range(3):
-        with _server(folder / str(attempt)) as url:
-            if url is not None:
-                yield url
-                return
-    pytest.fail(f"`chroma run` did not start; see the logs in {folder}")
-
-
 @contextmanager
-def _server(folder: Path) -> Iterator[str | None]:
-    """Run a server on a port that was free a moment ago; None when it does not answer."""
-    folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    place = ["--path", str(folder / "data"), "--host", "127.0.0.1", "--port", str(port)]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([*_CHROMA, *place], stdout=log, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}"
-    # The transport tries to connect again after 0, 0.5, 1, 2, 4 ... seconds.
-    with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
+def run_server(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run a Chroma server on a port of its own, and give its URL once it answers."""
+    for attempt in range(3):
+        place = folder / str(attempt)
+        place.mkdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        options = ["--path", str(place), "--host", "127.0.0.1", "--port", str(port)]
+        with (place / "log").open("wb") as log:
+            server = subprocess.Popen([*_CHROMA, *options], stdout=log, stderr=subprocess.STDOUT)
         try:
-            client.get(f"{url}/api/v2/heartbeat").raise_for_status()
-            yield url
-        except httpx.HTTPError:
-            yield None
+            if _answers(url := f"http://127.0.0.1:{port}"):
+                yield url, server
+                return
         finally:
             server.terminate()
             server.wait(timeout=30)
+    pytest.fail(f"`chroma run` did not start; see the logs below {folder}")
+
+
+def _answers(url: str) -> bool:
+    # The transport tries to connect again after 0, 0.5, 1, 2, 4 ... seconds.
+    with httpx.Client(transport=httpx.HTTPTransport(retries=7)) as client:
+        try:
+            return client.get(f"{url}/api/v2/heartbeat").is_success
+        except httpx.HTTPError:
+            return False
+
+
+@pytest.fixture(scope="session")
+def chroma_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run one Chroma server for the session and give its URL."""
+    with run_server(tmp_path_factory.mktemp("chroma-server")) as (url, _):
+        yield url
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run a Chroma server that the test may end."""
+    with run_server(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture(params=["embedded", "server"])

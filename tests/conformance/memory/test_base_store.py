@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -123,6 +124,8 @@ async def test_pages_cover_everything_once(store: BaseStore, query: str | None) 
         keys += [item.key for item in page]
     assert sorted(keys, key=int) == [str(number) for number in range(23)]
     assert await store.asearch(("n",), query=query, limit=0) == []
+    for limit in (1_000_000, sys.maxsize):
+        assert len(await store.asearch(("n",), query=query, limit=limit)) == 23
 
 
 @pytest.mark.parametrize(("wanted", "expected"), FILTERS, ids=[str(row[0]) for row in FILTERS])

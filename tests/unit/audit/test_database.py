@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import SQLModel, text
 
+from interlock.audit.contract import EventFilter
 from interlock.audit.database import Database
 from interlock.audit.failures import explained
+from interlock.audit.store import SqlAuditStore
 from interlock.errors import ConfigError, DatabaseBusy, DatabaseUnreachable, StoreUnwritable
 
 
@@ -65,15 +69,49 @@ async def test_sqlite_is_opened_for_several_processes(tmp_path):
     path = tmp_path / "new" / "folder" / "audit.db"
 
     async with Database(f"sqlite+aiosqlite:///{path}", busy_seconds=3) as database:
-        async with database.reading() as session:
+
+        async def settings(session):
             connection = await session.connection()
-            found = [
+            return [
                 (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
                 for name in ("journal_mode", "synchronous", "busy_timeout")
             ]
-        assert found == ["wal", 1, 3000]
+
+        assert await database.read(settings) == ["wal", 1, 3000]
 
     assert {file.name for file in path.parent.iterdir()} <= {"audit.db", "audit.db.lock"}
+
+
+async def test_databases_are_opened_side_by_side(tmp_path):
+    """One process may open several databases at once, although Alembic has global state."""
+    databases = [Database(f"sqlite+aiosqlite:///{tmp_path}/{n}.db") for n in range(8)]
+
+    await asyncio.gather(*(database.open() for database in databases))
+
+    for database in databases:
+        assert await SqlAuditStore(database).count(EventFilter()) == 0
+        await database.close()
+
+
+async def test_writers_of_one_process_take_turns(tmp_path):
+    """Writers on one SQLite file get their turn in the order in which they came."""
+    order, begun, go_on = [], asyncio.Event(), asyncio.Event()
+
+    async def write(number, session):
+        await session.connection()
+        order.append(number)
+        begun.set()
+        await go_on.wait()
+
+    async with Database(f"sqlite+aiosqlite:///{tmp_path}/audit.db") as database:
+        writers = [asyncio.create_task(database.write(partial(write, 0)))]
+        await begun.wait()
+        writers += [asyncio.create_task(database.write(partial(write, n))) for n in range(1, 30)]
+        await asyncio.wait(writers, timeout=0.3)
+        go_on.set()
+        await asyncio.gather(*writers)
+
+    assert order == list(range(30))
 
 
 async def test_folder_that_cannot_be_made_is_named(tmp_path):

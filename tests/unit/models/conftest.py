@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from interlock.errors import PayloadMissing
 from interlock.models.catalogue import ModelFile, Source, Url
 
 CONTENT = bytes(range(256)) * 2048
@@ -119,3 +120,30 @@ def wheel(tmp_path: Path) -> Callable[[str, dict[str, bytes]], Path]:
         return shelf
 
     return make
+
+
+class MemoryPayloads:
+    """A payload store in a dictionary that counts its reads."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, bytes] = {}
+        self.reads = 0
+
+    async def put(self, data: bytes) -> str:
+        """Store bytes under their hash."""
+        ref = hashlib.sha256(data).hexdigest()
+        self.data[ref] = data
+        return ref
+
+    async def get(self, ref: str) -> bytes:
+        """Return stored bytes."""
+        self.reads += 1
+        if ref not in self.data:
+            raise PayloadMissing(f"Payload {ref!r} is not in the test's store.", ref=ref)
+        return self.data[ref]
+
+
+@pytest.fixture
+def payloads() -> MemoryPayloads:
+    """Give an empty payload store."""
+    return MemoryPayloads()

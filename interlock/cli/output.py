@@ -1,0 +1,128 @@
+"""What commands print: text for people, or one JSON value for programs; notes go to stderr.
+
+Text that comes from models, tools or customers is shown with its control characters spelled out: a
+reviewer has to see what is there, and not what an escape sequence makes of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but tab and newline, and those that reverse the direction of text."""
+
+_WIDE = 200
+"""Columns where no terminal says how many it has."""
+
+
+class Output:
+    """Where one command prints.
+
+    Args:
+        as_json: Print the answer as JSON, and what else there is to say on stderr.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self._answers = _console(sys.stdout)
+        self._notes = _console(sys.stderr)
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether a person at a terminal can be asked."""
+        return not self.as_json and sys.stdin.isatty() and sys.stdout.isatty()
+
+    def answer(self, data: Any, *text: RenderableType) -> None:
+        """Print what the command was asked for: `data` as JSON, or `text`."""
+        if self.as_json:
+            sys.stdout.write(to_json(data) + "\n")
+            sys.stdout.flush()
+        else:
+            self.say(*text)
+
+    def say(self, *text: RenderableType) -> None:
+        """Print lines for people, on stderr when stdout is for JSON."""
+        console = self._notes if self.as_json else self._answers
+        for item in text:
+            console.print(clean(item) if isinstance(item, str) else item)
+
+    def note(self, text: RenderableType) -> None:
+        """Print a remark on stderr."""
+        self._notes.print(clean(text) if isinstance(text, str) else text, style="dim")
+
+    def write(self, text: str) -> None:
+        """Print text exactly as it is, for a file or another program."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def confirm(self, question: str) -> bool:
+        """Ask a yes-or-no question; no is the default."""
+        answer = self._answers.input(Text(f"{question} [y/N] ", style="bold"))
+        return answer.strip().lower() in ("y", "yes")
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[None]:
+        """Say on stderr what is being done while the block runs."""
+        if self._notes.is_terminal:
+            with self._notes.status(Text(what)):
+                yield
+        else:
+            self._notes.print(what)
+            yield
+
+    @property
+    def notes(self) -> Console:
+        """The console on stderr, for progress bars."""
+        return self._notes
+
+
+def to_json(data: Any) -> str:
+    """Return `data` (JSON types, pydantic models, lists of them) as readable JSON text."""
+    from pydantic_core import to_jsonable_python
+
+    plain = to_jsonable_python(data, inf_nan_mode="strings")
+    return json.dumps(plain, ensure_ascii=False, indent=2)
+
+
+def compact(data: Any, limit: int = 0) -> str:
+    """Return `data` as JSON on one line, cut after `limit` characters; text stays as it is."""
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, default=str)
+    text = " ".join(text.split()) if limit else text
+    return text if not limit or len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def clean(text: str) -> str:
+    """Return `text` with control characters spelled out, so that a terminal obeys none of them."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """Return one line of plain and (text, style) parts."""
+    cleaned = [clean(p) if isinstance(p, str) else (clean(p[0]), p[1]) for p in parts]
+    return Text.assemble(*cleaned)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
+    """Return a table without lines, whose cells wrap and are never cut."""
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(clean(cell)) if isinstance(cell, str) else cell for cell in row))
+    return made
+
+
+def _console(stream: Any) -> Console:
+    made = Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    if not made.is_terminal:
+        made.width = max(made.width, _WIDE)
+    return made

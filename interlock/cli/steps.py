@@ -1,0 +1,219 @@
+"""Steps of a run as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from rich.text import Text
+
+from interlock.cli.output import compact, line
+from interlock.replay import steps as kinds
+from interlock.replay.steps import Step, Totals
+
+_SHORT = 140
+_LONG = 1200
+
+Shown = tuple[str, list[tuple[str, Any]]]
+"""What happened in one line, and named details for whoever wants to see more."""
+
+
+def step_lines(step: Step, began: datetime, *, details: bool = False) -> list[Text]:
+    """Return a step as lines: one, or with `details` also what went in and what came out.
+
+    Args:
+        step: What happened.
+        began: When the run began; times are shown from then on.
+        details: Whether to add inputs and outputs.
+    """
+    what, more = _SHOWN[type(step)](step)
+    label, style = _LABELS.get(step.kind, (step.kind, ""))
+    seconds = (step.at - began).total_seconds()
+    node = str(getattr(step, "node", ""))
+    first = line((f"{seconds:8.2f}s  ", "dim"), (f"{label:<10}", style), (f"{node:<14}", "dim"), what)
+    error = getattr(step, "error", None)
+    if error is not None:
+        first.append_text(line((f"  {error.code}: {error.message}", "red")))
+    if not details:
+        return [first]
+    shown = [(name, value) for name, value in more if value not in (None, "", (), [], {})]
+    return [first, *(_detail(name, value) for name, value in shown)]
+
+
+def totals_line(found: Totals) -> str:
+    """Return what steps add up to, as one sentence."""
+    parts = [
+        _count(found.model_calls, "model call"),
+        _count(found.tool_calls, "tool call"),
+        f"{found.input_tokens} + {found.output_tokens} tokens",
+        money(found.cost_usd, found.unpriced_calls),
+    ]
+    return ", ".join(parts)
+
+
+def money(cost: float, unpriced: int = 0) -> str:
+    """Return a cost, and how many calls it leaves out because nobody knows their price."""
+    known = f"${cost:.4f}"
+    return f"{known} and {_count(unpriced, 'call')} without a known price" if unpriced else known
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _detail(name: str, value: Any) -> Text:
+    return line((f"{'':20}{name:>14}  ", "dim"), compact(value, _LONG))
+
+
+def _call(name: str, arguments: Any) -> str:
+    return f"{name}({compact(arguments, _SHORT) if arguments else ''})"
+
+
+def _started(step: kinds.Started) -> Shown:
+    what = step.agent or step.workflow_type
+    if step.continued:
+        return f"{what} goes on in a new history", []
+    given = step.input if isinstance(step.input, str) else compact(step.input)
+    tenant = f" for tenant {step.tenant}" if step.tenant not in ("", "default") else ""
+    return f"{what}{tenant}: {compact(given, _SHORT)}", [("input", given)]
+
+
+def _opened(step: kinds.Opened) -> Shown:
+    return f"release {step.release}, policy {step.policy}", []
+
+
+def _model(step: kinds.ModelCalled) -> Shown:
+    said = step.answer
+    asked = ", ".join(_call(call["name"], call["args"]) for call in said.tool_calls) if said else ""
+    text = " ".join(part for part in (compact(said.text, _SHORT) if said else "", asked) if part)
+    used = (
+        f"{step.model}, {step.input_tokens} + {step.output_tokens} tokens, "
+        f"{'price unknown' if step.cost_usd is None else money(step.cost_usd)}, "
+        f"{step.model_seconds:.1f}s"
+    )
+    heard = [f"{message.role}: {message.text}" for message in step.new_messages]
+    details = [
+        ("after", step.prefix and f"transcript {step.prefix[:12]}"),
+        *(("in", text) for text in heard),
+        ("out", said.text if said else None),
+        ("asks for", asked),
+        ("fell back", "; ".join(step.fell_back)),
+    ]
+    return f"{step.role} ({used}): {text}" if said else step.role, details
+
+
+def _verdict(step: kinds.Judged) -> Shown:
+    risk = f", risk {step.risk}" if step.risk else ""
+    return f"{step.tool}: {step.outcome}{risk}. {step.reason}", [("of", step.arguments)]
+
+
+def _asked(step: kinds.Asked) -> Shown:
+    action = _call(step.tool, step.arguments) if step.tool else "a decision"
+    return f"{action} needs a person. {step.why}", [("request", step.request_id)]
+
+
+def _decided(step: kinds.Decided) -> Shown:
+    who = f" by {step.reviewer}" if step.reviewer else ""
+    told = f": {step.comment}" if step.comment else ""
+    if not step.accepted:
+        return f"{step.verb}{who} was refused, {step.code}. {step.message}", []
+    return f"{step.verb}{who}{told}", [("arguments", step.arguments), ("result", step.result)]
+
+
+def _withdrawn(step: kinds.Withdrawn) -> Shown:
+    return "the request is over without a decision", [("request", step.request_id)]
+
+
+def _tool(step: kinds.ToolCalled) -> Shown:
+    notes = [step.status or "no answer"]
+    if step.attempts > 1:
+        notes.append(f"attempt {step.attempts}")
+    if step.replayed:
+        notes.append("from the ledger")
+    if step.seconds is not None:
+        notes.append(f"{step.seconds:.2f}s")
+    got = compact(step.result, _SHORT) if step.status == "done" else step.message or step.code
+    what = f"{_call(step.tool, step.arguments)} → {got} ({', '.join(notes)})"
+    details = [
+        ("in", step.arguments),
+        ("out", step.result),
+        ("said", step.message),
+        ("decided by", step.reviewer),
+    ]
+    return what, details
+
+
+def _memory(step: kinds.Remembered) -> Shown:
+    asked = "; ".join(step.queries)
+    found = ", ".join(
+        f"{item.title or item.key}{'' if item.score is None else f' ({item.score:.2f})'}"
+        for item in step.found
+    )
+    what = f"{', '.join(step.ops)} {compact(asked, 60)}".strip()
+    return f"{what} → {found or 'nothing'}" if step.queries else what, [("found", found)]
+
+
+def _node(step: kinds.NodeRan) -> Shown:
+    took = f" ({step.seconds:.2f}s)" if step.seconds is not None else ""
+    return f"ran as an activity{took}", [("in", step.input), ("out", step.result)]
+
+
+def _activity(step: kinds.ActivityRan) -> Shown:
+    return f"{step.name} → {compact(step.result, _SHORT)}", [("in", step.input)]
+
+
+def _message(step: kinds.Received) -> Shown:
+    refused = "" if step.accepted else f" (refused: {step.code})"
+    return f"{compact(step.message, _SHORT)}{refused}", []
+
+
+def _signal(step: kinds.Signalled) -> Shown:
+    return f"{step.name}({compact(step.input, _SHORT)})", []
+
+
+def _cancel(step: kinds.CancelAsked) -> Shown:
+    return f"asked to stop: {step.reason or 'no reason given'}", []
+
+
+def _stumbled(step: kinds.Stumbled) -> Shown:
+    return f"a worker could not go on ({step.cause}) and tries again. {step.message}", []
+
+
+def _ended(step: kinds.Ended) -> Shown:
+    return step.status.replace("_", " "), [("result", step.result)]
+
+
+_SHOWN: dict[type[Any], Callable[[Any], Shown]] = {
+    kinds.Started: _started,
+    kinds.Opened: _opened,
+    kinds.ModelCalled: _model,
+    kinds.Judged: _verdict,
+    kinds.Asked: _asked,
+    kinds.Decided: _decided,
+    kinds.Withdrawn: _withdrawn,
+    kinds.ToolCalled: _tool,
+    kinds.Remembered: _memory,
+    kinds.NodeRan: _node,
+    kinds.ActivityRan: _activity,
+    kinds.Received: _message,
+    kinds.Signalled: _signal,
+    kinds.CancelAsked: _cancel,
+    kinds.Stumbled: _stumbled,
+    kinds.Ended: _ended,
+}
+
+_LABELS = {
+    "started": ("start", "bold"),
+    "opened": ("open", "dim"),
+    "model": ("model", "cyan"),
+    "verdict": ("policy", "magenta"),
+    "asked": ("waits", "bold yellow"),
+    "decided": ("decision", "bold yellow"),
+    "withdrawn": ("withdrawn", "yellow"),
+    "tool": ("tool", "green"),
+    "memory": ("memory", "blue"),
+    "cancel_asked": ("cancel", "yellow"),
+    "stumbled": ("stumbled", "red"),
+    "ended": ("end", "bold"),
+}

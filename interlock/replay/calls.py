@@ -1,0 +1,170 @@
+"""Recorded calls, whether they ran as activities or as local activities, in one form."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.sdk.v1 import UserMetadata
+
+from interlock.replay.payloads import first, plain
+from interlock.replay.problems import problem
+from interlock.replay.steps import Problem
+
+LOCAL_MARKER = "core_local_activity"
+"""Name of the marker that the SDK records for a local activity."""
+
+AUDIT = "audit.record"
+"""Activity that writes down what the run did: never an act of a node."""
+
+ASKED = "asked"
+"""Key under which the answer of a local activity repeats its question."""
+
+_SUMMARY = re.compile(r"(?:tool|verdict on|model|memory|node) (.+?)(?: \[(.*)\])?$")
+
+_DOORS = {
+    "model.call": "model call",
+    "tool.call": "tool call",
+    "policy.judge": "verdict on",
+    "memory.batch": "memory",
+    "run.open": "opening of the run",
+    AUDIT: "audit record",
+}
+
+
+class Call(BaseModel):
+    """One activity as the run asked for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    """Activity type."""
+    key: str
+    """Activity id: counts the calls of a run in the order in which they were made."""
+    local: bool
+    question: Any = None
+    """Its input as JSON. For a local activity, what its answer repeats of it, or None."""
+    summary: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The tool, the model role, the memory operations or the node; '' for other activities."""
+        data = self.question if isinstance(self.question, dict) else {}
+        if self.name == "memory.batch" and isinstance(data.get("ops"), list):
+            return ", ".join(dict.fromkeys(str(op.get("op")) for op in data["ops"]))
+        return str(data.get("tool") or data.get("role") or self._summarised(1))
+
+    @property
+    def node(self) -> str:
+        """The graph node that made it, or '' when nothing tells."""
+        if self.name.startswith("node."):
+            return self.name.removeprefix("node.")
+        context = self.question.get("context") if isinstance(self.question, dict) else None
+        node = str(context.get("node", "")) if isinstance(context, dict) else ""
+        return node or self._summarised(2)
+
+    @property
+    def text(self) -> str:
+        """The call in a few words."""
+        if self.name.startswith("node."):
+            return f"activity node {self.node!r}"
+        door = _DOORS.get(self.name)
+        if door is None:
+            return f"activity {self.name!r}" + (f" ({self.summary})" if self.summary else "")
+        subject = f" {self.subject!r}" if self.subject else ""
+        return door + subject + (f" in node {self.node!r}" if self.node else "")
+
+    def _summarised(self, group: int) -> str:
+        found = _SUMMARY.match(self.summary) if self.name in _DOORS else None
+        return (found.group(group) or "") if found else ""
+
+
+class Answer(BaseModel):
+    """How a call ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    result: Any = None
+    error: Problem | None = None
+    attempts: int = 1
+    seconds: float | None = None
+
+
+def scheduled_call(event: HistoryEvent) -> Call:
+    """Return the call that an ACTIVITY_TASK_SCHEDULED event records."""
+    scheduled = event.activity_task_scheduled_event_attributes
+    return Call(
+        name=scheduled.activity_type.name,
+        key=scheduled.activity_id,
+        local=False,
+        question=first(scheduled.input.payloads),
+        summary=summary_of(event.user_metadata),
+    )
+
+
+def local_call(event: HistoryEvent) -> Call | None:
+    """Return the call that a marker records, or None for a marker of another kind."""
+    marker = event.marker_recorded_event_attributes
+    if marker.marker_name != LOCAL_MARKER:
+        return None
+    data = _marker_data(event)
+    result = first(marker.details["result"].payloads)
+    return Call(
+        name=str(data["activity_type"]),
+        key=str(data["activity_id"]),
+        local=True,
+        question=result.get(ASKED) if isinstance(result, dict) else None,
+        summary=summary_of(event.user_metadata),
+    )
+
+
+def local_answer(event: HistoryEvent, since: datetime) -> Answer | None:
+    """Return how the local activity of a marker ended; None when it is to be tried again later.
+
+    Args:
+        event: The marker.
+        since: Workflow time before the activity: time passes only through its activities.
+    """
+    marker, data = event.marker_recorded_event_attributes, _marker_data(event)
+    if data.get("backoff"):
+        return None
+    failed = marker.HasField("failure")
+    result = first(marker.details["result"].payloads)
+    return Answer(
+        result=_without_question(result),
+        error=problem(marker.failure) if failed else None,
+        attempts=int(data.get("attempt") or 1),
+        seconds=max(0.0, (completed_at(event) - since).total_seconds()),
+    )
+
+
+def completed_at(event: HistoryEvent) -> datetime:
+    """Return the workflow time at which the local activity of a marker was over."""
+    stamp = _marker_data(event).get("complete_time") or {"seconds": 0, "nanos": 0}
+    return datetime.fromtimestamp(stamp["seconds"] + stamp["nanos"] / 1e9, UTC)
+
+
+def summary_of(metadata: UserMetadata) -> str:
+    """Return the summary that Temporal's own web UI shows beside an event."""
+    return str(plain(metadata.summary)) if metadata.HasField("summary") else ""
+
+
+def arguments(payloads: list[Payload]) -> Any:
+    """Return what was given: nothing, one value, or a list of several."""
+    values = [plain(payload) for payload in payloads]
+    return values if len(values) > 1 else first(payloads)
+
+
+def _marker_data(event: HistoryEvent) -> dict[str, Any]:
+    found: dict[str, Any] = first(event.marker_recorded_event_attributes.details["data"].payloads)
+    return found
+
+
+def _without_question(result: Any) -> Any:
+    if not isinstance(result, dict):
+        return result
+    return {key: value for key, value in result.items() if key != ASKED}

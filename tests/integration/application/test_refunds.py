@@ -1,0 +1,106 @@
+"""The refund tool against a real payment service."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interlock.errors import ToolFailed, ToolRetry
+from tools.service.payments import find_refund, refund
+
+_AMOUNT = Decimal("89.00")
+
+
+async def _count(payments: Any, **query: str) -> int:
+    async with payments.client() as client:
+        return len((await client.get("/refunds", params=query)).json()["refunds"])
+
+
+async def test_a_refund_is_made_under_the_effect_key(crm: Path, payments: Any, call: Any) -> None:
+    """The service has the refund under the key, and the reconciler finds that one."""
+    made = await refund("A-1042", _AMOUNT, "Arrived broken", call=call("k1"))
+    assert (made.order_id, made.amount, made.currency) == ("A-1042", _AMOUNT, "EUR")
+    assert await find_refund(call("k1")) == made
+    assert await find_refund(call("k2")) is None
+    assert await _count(payments, reference="k1") == 1
+
+
+async def test_calling_twice_pays_twice(crm: Path, payments: Any, call: Any) -> None:
+    """Nothing on this side keeps a refund single either, so the ledger has to."""
+    for _ in range(2):
+        await refund("A-1042", _AMOUNT, "Arrived broken", call=call("k1"))
+    assert await _count(payments, order_id="A-1042") == 2
+
+
+@pytest.mark.parametrize(
+    ("order_id", "amount", "error", "says"),
+    [
+        ("A-9999", "10.00", ToolRetry, "'A-9999'"),
+        ("A-1042", "89.01", ToolRetry, "at most 89.00 EUR"),
+        ("A-1020", "46.90", ToolFailed, "cancelled and already paid back"),
+        ("A-1024", "62.90", ToolFailed, "returned and already paid back"),
+    ],
+)
+async def test_a_refund_that_is_not_due_is_refused(
+    crm: Path,
+    payments: Any,
+    call: Any,
+    order_id: str,
+    amount: str,
+    error: type[Exception],
+    says: str,
+) -> None:
+    """A mistake goes back to the model, a business no is definite, and nothing is paid."""
+    with pytest.raises(error, match=says):
+        await refund(order_id, Decimal(amount), "Arrived broken", call=call("k1"))
+    assert await _count(payments) == 0
+
+
+async def test_a_no_of_the_service_is_definite(crm: Path, payments: Any, call: Any) -> None:
+    """What the service refuses as malformed was not paid, and the tool says so."""
+    with pytest.raises(ToolFailed, match="refused the refund of 'A-1042'"):
+        await refund("A-1042", Decimal("1.005"), "Arrived broken", call=call("k1"))
+    assert await _count(payments) == 0
+
+
+async def test_a_lost_answer_is_no_clear_no(
+    crm: Path,
+    start_payments: Any,
+    file_appears: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Any,
+) -> None:
+    """When the service dies after its commit the tool cannot tell, and the reconciler can."""
+    database, hold = tmp_path / "payments.db", tmp_path / "hold"
+    hold.mkdir()
+    (hold / "after-commit").touch()
+    async with start_payments(database, hold) as service:
+        monkeypatch.setenv("SHOP_PAYMENTS_URL", service.url)
+        calling = asyncio.create_task(refund("A-1042", _AMOUNT, "Broken", call=call("k1")))
+        await file_appears(hold / "after-commit.reached")
+        service.process.kill()
+        with pytest.raises(httpx.TransportError):
+            await calling
+        await service.stop()
+        with pytest.raises(httpx.TransportError):
+            await find_refund(call("k1"))
+    async with start_payments(database) as service:
+        monkeypatch.setenv("SHOP_PAYMENTS_URL", service.url)
+        found = await find_refund(call("k1"))
+        assert found is not None
+        assert found.amount == _AMOUNT
+
+
+async def test_without_an_address_nothing_is_sent(
+    crm: Path, monkeypatch: pytest.MonkeyPatch, call: Any
+) -> None:
+    """A missing address is a clear no that names the variable."""
+    monkeypatch.delenv("SHOP_PAYMENTS_URL", raising=False)
+    with pytest.raises(ToolFailed, match="SHOP_PAYMENTS_URL"):
+        await refund("A-1042", _AMOUNT, "Arrived broken", call=call("k1"))

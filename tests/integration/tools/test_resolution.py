@@ -1,0 +1,155 @@
+"""A person's word on an UNKNOWN effect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from interlock.audit.contract import LedgerState
+from interlock.errors import LedgerConflict
+from interlock.tools import ToolCall
+from interlock.tools.gateway import ToolGateway
+from tests.integration.tools.bench import Bench, Killed
+
+
+async def in_doubt(bench: Bench, kind: str = "external") -> tuple[ToolGateway, dict[str, Any]]:
+    """Make a call whose outcome nobody knows; return the gateway and what is known."""
+
+    def behave(point: str) -> None:
+        if point == "before":
+            raise ConnectionError("reset")
+
+    bench.shop.behave = behave
+    gateway = bench.gateway(bench.tool(kind, attempts=1))
+    outcome = await gateway.run(bench.call())
+    assert outcome.status == "unknown"
+    bench.shop.behave = None
+    return gateway, outcome.known
+
+
+def word(bench: Bench, known: dict[str, Any], resolution: str, result: Any = None) -> ToolCall:
+    """Return the call with a person's word, as the door sends it."""
+    return bench.call(resolution=resolution, resolved_token=known["token"], resolved_result=result)
+
+
+async def test_happened_is_written_with_its_result(bench: Bench) -> None:
+    """The person's result is checked and becomes the call's; saying it twice changes nothing."""
+    gateway, known = await in_doubt(bench)
+    call = word(bench, known, "happened", {"paid": 7})
+    outcome = await gateway.run(call)
+    assert (outcome.status, outcome.result, outcome.replayed) == ("done", {"paid": 7}, True)
+    assert (await bench.row()).state is LedgerState.DONE
+    assert await gateway.run(call, attempt=2) == outcome
+    assert bench.shop.attempts == 1
+
+
+async def test_happened_with_a_result_that_does_not_fit_is_asked_again(bench: Bench) -> None:
+    """The person is told what is wrong; the row stays UNKNOWN."""
+    gateway, known = await in_doubt(bench)
+    outcome = await gateway.run(word(bench, known, "happened", {"paid": "much"}))
+    assert outcome.status == "unknown"
+    assert "'paid'" in outcome.known["why"]
+    assert (await bench.row()).state is LedgerState.UNKNOWN
+
+
+@pytest.mark.parametrize("kind", ["external", "idempotent"])
+async def test_did_not_happen_makes_the_call(bench: Bench, kind: str) -> None:
+    """The call is made now, once, and its retry reads the result."""
+    gateway, known = await in_doubt(bench, kind)
+    call = word(bench, known, "did_not_happen")
+    outcome = await gateway.run(call)
+    assert (outcome.status, outcome.result) == ("done", {"paid": 7})
+    again = await gateway.run(call, attempt=2)
+    assert (again.result, again.replayed) == ({"paid": 7}, True)
+    assert len(bench.shop.paid) == 1
+
+
+async def test_did_not_happen_is_about_the_call_that_was_judged(bench: Bench) -> None:
+    """When the new call ends in doubt too, the old word does not make a third one."""
+    gateway, known = await in_doubt(bench)
+
+    def lose_the_answer(point: str) -> None:
+        if point == "after":
+            raise ConnectionError("reset")
+
+    bench.shop.behave = lose_the_answer
+    call = word(bench, known, "did_not_happen")
+    first = await gateway.run(call)
+    assert first.status == "unknown"
+    assert first.known["token"] > known["token"]
+    assert (await gateway.run(call, attempt=2)).status == "unknown"
+    assert (await gateway.run(call, attempt=1)).status == "unknown"
+    assert len(bench.shop.paid) == 1
+
+
+async def test_did_not_happen_without_the_judged_token_calls_nothing(bench: Bench) -> None:
+    """A word that is not about a row is no reason to call."""
+    gateway, _ = await in_doubt(bench)
+    outcome = await gateway.run(bench.call(resolution="did_not_happen"))
+    assert outcome.status == "unknown"
+    assert bench.shop.attempts == 1
+
+
+async def test_a_worker_killed_after_did_not_happen_is_asked_about(bench: Bench) -> None:
+    """The new call was lost as well: it is a new question."""
+    _, known = await in_doubt(bench)
+
+    async def probe(point: str, _: ToolCall) -> None:
+        if point == "after_call":
+            raise Killed
+
+    call = word(bench, known, "did_not_happen")
+    with pytest.raises(Killed):
+        await bench.gateway(bench.tool("external"), probe=probe).run(call)
+    bench.pass_deadline(10)
+    outcome = await bench.gateway(bench.tool("external")).run(call, attempt=2)
+    assert outcome.status == "unknown"
+    assert outcome.known["token"] > known["token"]
+    assert len(bench.shop.paid) == 1
+
+
+async def test_abort_ends_the_call_as_failed(bench: Bench) -> None:
+    """Nothing is called, also not when the activity runs again on the FAILED row."""
+    gateway, known = await in_doubt(bench)
+    call = word(bench, known, "abort")
+    outcome = await gateway.run(call)
+    assert (outcome.status, outcome.code) == ("failed", "TOOL_FAILED")
+    assert "Do not call it again" in outcome.message
+    assert (await bench.row()).state is LedgerState.FAILED
+    assert await gateway.run(call, attempt=2) == outcome
+    assert bench.shop.attempts == 1
+
+
+@pytest.mark.parametrize("resolution", ["happened", "abort"])
+async def test_a_word_on_a_lost_attempt_waits_for_its_deadline(
+    bench: Bench, resolution: str
+) -> None:
+    """A row in somebody's hands is first taken over, then written."""
+    await bench.lost_claim(bench.call())
+    gateway = bench.gateway(bench.tool("reconciling"))
+    call = word(bench, {"token": 1}, resolution, {"paid": 7})
+    with pytest.raises(LedgerConflict):
+        await gateway.run(call)
+    bench.pass_deadline()
+    outcome = await gateway.run(call, attempt=2)
+    assert outcome.status == ("done" if resolution == "happened" else "failed")
+    assert bench.shop.attempts == bench.shop.asked == 0
+
+
+async def test_a_word_on_an_effect_that_is_done_changes_nothing(bench: Bench) -> None:
+    """The ledger's result stands against a late word."""
+    gateway = bench.gateway(bench.tool("external"))
+    await gateway.run(bench.call())
+    for resolution in ("happened", "abort", "did_not_happen"):
+        outcome = await gateway.run(word(bench, {"token": 1}, resolution, {"paid": 1}))
+        assert (outcome.status, outcome.result) == ("done", {"paid": 7})
+    assert len(bench.shop.paid) == 1
+
+
+async def test_a_word_on_an_effect_nobody_knows_is_a_conflict(bench: Bench) -> None:
+    """A ledger without the row is the wrong database, and nothing is invented in it."""
+    gateway = bench.gateway(bench.tool("external"))
+    with pytest.raises(LedgerConflict, match="right database"):
+        await gateway.run(word(bench, {"token": 1}, "happened", {"paid": 7}))
+    assert await bench.ledger.rows() == []
