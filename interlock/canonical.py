@@ -2,7 +2,8 @@
 
 Canonical JSON is RFC 8785, by the ``rfc8785`` library. Values JSON does not know (``Decimal``,
 dates, enums, nested models, UUIDs) first take pydantic's JSON form, so that ``Decimal("1.50")`` is
-the string ``"1.50"``. Integers beyond 2**53 become strings: JSON numbers cannot hold them.
+the string ``"1.50"``. Integers beyond 2**53 become strings, and so do NaN and infinities: JSON
+numbers cannot hold them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 from typing import Any
 
 import rfc8785
-from pydantic_core import to_jsonable_python
+from pydantic_core import from_json, to_json
 
 from interlock.errors import NotSerializable
 
@@ -25,7 +26,7 @@ def jsonable(value: Any) -> Any:
         NotSerializable: a part of ``value`` has no JSON form.
     """
     try:
-        return to_jsonable_python(value, inf_nan_mode="strings")
+        return from_json(to_json(value, inf_nan_mode="strings"))
     except Exception as error:
         raise NotSerializable(
             f"{type(value).__name__} has no JSON form: {error}. Use JSON types, pydantic models or "

@@ -59,7 +59,8 @@ class CandidateSettings(_Section):
         None, description="An OpenAI-compatible server, for provider openai."
     )
     api_key_env: str | None = Field(
-        None, description="Environment variable that holds the key; default: the provider's own."
+        None,
+        description="Environment variable that holds the key; default: the provider's own, or none with a base_url.",
     )
     timeout_seconds: float = Field(
         60.0, gt=0, description="Longest time of one attempt; then the next candidate is asked."

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import ValidationError
 from rich.text import Text
 
 from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer
@@ -73,11 +74,16 @@ async def put(
     Raises:
         DecisionRefused: it does not count; the code says why.
         RunFinished: the run has ended.
+        BadInput: a comment or a name is too long.
     """
-    fields = {"reviewer": reviewer_name(), **fields}
-    decision = Decision(
-        request_id=request_id, verb=verb, digest=digest, nonce=uuid.uuid4().hex, **fields
-    )
+    values = {"reviewer": reviewer_name(), "nonce": uuid.uuid4().hex, **fields}
+    try:
+        decision = Decision.model_validate(
+            {"request_id": request_id, "verb": verb, "digest": digest, **values}
+        )
+    except ValidationError as error:
+        wrong = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())
+        raise BadInput(f"this is no decision: {wrong}.") from error
     answer = await runs.decide(workflow_id, decision)
     if not answer.accepted:
         raise DecisionRefused(

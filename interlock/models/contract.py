@@ -25,10 +25,11 @@ class Candidate(BaseModel):
     base_url: str | None = None
     """An OpenAI-compatible server, or another address of the provider's own service."""
     api_key_env: str | None = None
-    """Name of the key; None for the provider's own, such as OPENAI_API_KEY."""
+    """Name of the key; None for the provider's own, such as OPENAI_API_KEY, or for no key when
+    `base_url` is set: a provider's key is never sent to another server."""
     timeout_seconds: float = 60.0
     tool_calling: Literal["native", "schema"] = "native"
-    """'schema' for small models that do not call tools by themselves."""
+    """'schema' for small models that do not call tools by themselves; local models always do so."""
     options: dict[str, Any] = Field(default_factory=dict)
     """More arguments of the chat model, such as `temperature`."""
 

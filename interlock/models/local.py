@@ -17,7 +17,7 @@ import httpx
 from pydantic import SecretStr
 
 from interlock.errors import ModelMissing, ModelUnavailable
-from interlock.models.catalogue import CATALOGUE, find
+from interlock.models.catalogue import CATALOGUE, ModelFile, find
 from interlock.models.files import path_of
 
 _SCRIPT = Path(__file__).with_name("local_server.py")
@@ -63,7 +63,12 @@ class LocalModels:
     """
 
     def __init__(
-        self, folder: Path | None = None, *, threads: int = 0, start_timeout: float = 120.0
+        self,
+        folder: Path | None = None,
+        *,
+        threads: int = 0,
+        start_timeout: float = 120.0,
+        catalogue: tuple[ModelFile, ...] = CATALOGUE,
     ) -> None:
         """Serve the model files of a folder.
 
@@ -71,10 +76,12 @@ class LocalModels:
             folder: Where the model files are; None for the user's cache folder.
             threads: Threads of each model; 0 for one for each core, at most four.
             start_timeout: Seconds a model may take to load.
+            catalogue: The files that may be served.
         """
         self._folder = folder
         self._threads = threads or max(1, min(4, os.cpu_count() or 1))
         self._start_timeout = start_timeout
+        self._catalogue = catalogue
         self._servers: dict[str, _Server] = {}
 
     async def endpoint(self, name: str) -> Endpoint:
@@ -105,9 +112,9 @@ class LocalModels:
             return endpoint
 
     def _start(self, name: str, server: _Server) -> Endpoint:
-        file = find(name)
+        file = find(name, self._catalogue)
         if not file.context:
-            known = ", ".join(found.name for found in CATALOGUE if found.context)
+            known = ", ".join(found.name for found in self._catalogue if found.context)
             raise ModelMissing(
                 f"Model file {name!r} is no language model. Known: {known}.", name=name
             )
@@ -117,7 +124,7 @@ class LocalModels:
                 "`pip install 'interlock[local]'`.",
                 name=name,
             )
-        path = path_of(name, self._folder)
+        path = path_of(name, self._folder, self._catalogue)
         key = secrets.token_urlsafe(24)
         # -P keeps the folder of the script off the path: its neighbours are no top-level modules.
         # -P keeps the script's folder off the path: its neighbours are no top-level modules.

@@ -1,0 +1,266 @@
+"""Commands of reviewers: `approvals`, `approve`, `edit`, `reject`, `respond`, `resolve`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from interlock.cli.options import Json, Limit, Yes
+from interlock.cli.output import Output, line
+
+if TYPE_CHECKING:
+    from interlock.cli.runs import OpenRequest, Runs
+
+_PANEL = "Reviewers"
+
+app = typer.Typer()
+
+RequestId = Annotated[
+    str,
+    typer.Argument(metavar="REQUEST_ID", help="Id of the request, or the beginning of one."),
+]
+Run = Annotated[
+    str, typer.Option("--run", help="Workflow id of its run; all runs are searched without it.")
+]
+Comment = Annotated[str, typer.Option("--comment", "-c", help="Why, for the agent and the record.")]
+Reviewer = Annotated[
+    str, typer.Option("--reviewer", help="Name on the decision; default: who is logged in.")
+]
+
+
+@app.command(rich_help_panel=_PANEL)
+def approvals(
+    run: Annotated[
+        str, typer.Argument(metavar="[ID]", help="Workflow id of one run; all by default.")
+    ] = "",
+    limit: Limit = 20,
+    page: Annotated[int, typer.Option("--page", min=1, help="Page of the list.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """List the requests that wait for a decision, oldest first.
+
+    Example: interlock approvals
+    """
+    asyncio.run(_list(Output(as_json), run, limit, page))
+
+
+@app.command(rich_help_panel=_PANEL)
+def approve(
+    request_id: RequestId,
+    run: Run = "",
+    comment: Comment = "",
+    reviewer: Reviewer = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Let a run do exactly what it asks for.
+
+    Example: interlock approve call_4f1c --yes
+    """
+    _decide(Output(as_json), request_id, run, "approve", yes, comment=comment, reviewer=reviewer)
+
+
+@app.command(rich_help_panel=_PANEL)
+def edit(
+    request_id: RequestId,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one argument; repeatable."),
+    ] = None,
+    arguments: Annotated[
+        str | None, typer.Option("--arguments", metavar="JSON", help="All new arguments.")
+    ] = None,
+    run: Run = "",
+    comment: Comment = "",
+    reviewer: Reviewer = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Let a run act with other arguments; they are validated and judged again.
+
+    Example: interlock edit call_4f1c --set amount=10.00
+    """
+    _decide(
+        Output(as_json),
+        request_id,
+        run,
+        "edit",
+        yes,
+        edit=(tuple(changes or ()), arguments),
+        comment=comment,
+        reviewer=reviewer,
+    )
+
+
+@app.command(rich_help_panel=_PANEL)
+def reject(
+    request_id: RequestId,
+    run: Run = "",
+    comment: Comment = "",
+    reviewer: Reviewer = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Do not let a run act, and tell the agent why.
+
+    Example: interlock reject call_4f1c --comment "the parcel was lost, offer a replacement"
+    """
+    _decide(Output(as_json), request_id, run, "reject", yes, comment=comment, reviewer=reviewer)
+
+
+@app.command(rich_help_panel=_PANEL)
+def respond(
+    request_id: RequestId,
+    answer: Annotated[str, typer.Argument(metavar="[ANSWER]", help="The answer as text.")] = "",
+    result: Annotated[
+        str | None, typer.Option("--result", metavar="JSON", help="The answer as JSON.")
+    ] = None,
+    run: Run = "",
+    comment: Comment = "",
+    reviewer: Reviewer = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Answer a question of a run, or answer in the place of a tool.
+
+    Example: interlock respond call_4f1c "Yes, the warehouse has two left."
+    """
+    from interlock.cli.requests import json_value
+    from interlock.errors import BadInput
+
+    if bool(answer) == (result is not None):
+        raise BadInput("give the answer either as text or with --result JSON.")
+    value = answer or json_value(result, "--result")
+    _decide(
+        Output(as_json),
+        request_id,
+        run,
+        "respond",
+        yes,
+        result=value,
+        comment=comment,
+        reviewer=reviewer,
+    )
+
+
+@app.command(rich_help_panel=_PANEL)
+def resolve(
+    request_id: RequestId,
+    verb: Annotated[
+        Literal["happened", "did_not_happen", "abort"],
+        typer.Argument(metavar="VERB", help="happened, did_not_happen (call it now) or abort."),
+    ],
+    result: Annotated[
+        str | None,
+        typer.Option("--result", metavar="JSON", help="With happened: what the tool answered."),
+    ] = None,
+    run: Run = "",
+    comment: Comment = "",
+    reviewer: Reviewer = "",
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Say what became of an effect whose outcome nobody knows.
+
+    Example: interlock resolve call_4f1c happened --result '{"refund_id": "r-77"}'
+    """
+    from interlock.cli.requests import json_value
+
+    _decide(
+        Output(as_json),
+        request_id,
+        run,
+        verb,
+        yes,
+        result=json_value(result, "--result"),
+        comment=comment,
+        reviewer=reviewer,
+    )
+
+
+async def _list(out: Output, run: str, limit: int, page: int) -> None:
+    from interlock.cli.requests import request_lines
+    from interlock.cli.runs import OpenRequest, Runs
+
+    runs = await Runs.connect()
+    if run:
+        found = [OpenRequest(workflow_id=run, request=item) for item in await runs.pending(run)]
+    else:
+        found = await runs.open_requests()
+    shown = found[(page - 1) * limit : page * limit]
+    if not shown:
+        out.answer([], "Nothing waits for a decision.")
+        return
+    lines = [text for item in shown for text in (*request_lines(item), "")]
+    left = len(found) - page * limit
+    more = [f"{left} more: --page {page + 1}"] if left > 0 else []
+    out.answer(
+        [{"workflow_id": item.workflow_id, **_plain(item)} for item in shown],
+        *lines,
+        *more,
+        "Decide with `interlock approve REQUEST_ID`, or edit, reject, respond, resolve.",
+    )
+
+
+def _plain(item: OpenRequest) -> dict[str, Any]:
+    return item.request.model_dump(mode="json")
+
+
+def _decide(
+    out: Output, request_id: str, run: str, verb: str, yes: bool, **fields: Any
+) -> None:
+    if not fields.get("reviewer"):
+        fields.pop("reviewer", None)
+    asyncio.run(_submit(out, request_id, run, verb, yes, fields))
+
+
+async def _submit(
+    out: Output, request_id: str, run: str, verb: str, yes: bool, fields: dict[str, Any]
+) -> None:
+    from interlock.cli import requests
+    from interlock.cli.runs import Runs
+    from interlock.errors import DecisionRefused
+
+    runs = await Runs.connect()
+    try:
+        item = await requests.find(runs, request_id, run)
+    except DecisionRefused:
+        if not run or ":" not in request_id:
+            raise
+        await _let_run_answer(runs, run, request_id, verb, fields)
+        _accepted(out, run, request_id, verb)
+        return
+    request = item.request
+    edited = fields.pop("edit", None)
+    if edited is not None:
+        fields["arguments"] = requests.arguments_of(request, *edited)
+    if not out.as_json:
+        out.say(*requests.request_lines(item))
+    if edited is not None:
+        out.say(*requests.changes(request.arguments, fields["arguments"]))
+    if out.is_interactive and not yes and not out.confirm(f"{verb} this?"):
+        raise typer.Abort
+    await requests.put(runs, item.workflow_id, request.id, request.digest, verb, **fields)
+    _accepted(out, item.workflow_id, request.id, verb)
+
+
+def _accepted(out: Output, workflow_id: str, request_id: str, verb: str) -> None:
+    out.answer(
+        {"accepted": True, "workflow_id": workflow_id, "request_id": request_id, "verb": verb},
+        line(("accepted", "bold green"), f": {verb}. The run goes on; see it with"),
+        f"  interlock show {workflow_id}",
+    )
+
+
+async def _let_run_answer(
+    runs: Runs, run: str, request_id: str, verb: str, fields: dict[str, Any]
+) -> None:
+    """Send a decision on a request that is not open, so that its run records and refuses it."""
+    from interlock.cli import requests
+
+    changed = fields.pop("edit", None)
+    if changed is not None:
+        fields["arguments"] = requests.json_value(changed[1], "--arguments") or {}
+    await requests.put(runs, run, request_id, request_id.rpartition(":")[2], verb, **fields)

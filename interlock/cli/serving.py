@@ -1,0 +1,174 @@
+"""What `interlock up` and `interlock worker` do until a signal ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+from filelock import FileLock, Timeout
+from temporalio.client import Client
+
+from interlock.app import App
+from interlock.cli.knowledge import fill_if_empty
+from interlock.cli.output import Output
+from interlock.cli.runs import Runs
+from interlock.connection import connect, data_folder, note_server
+from interlock.errors import StoreLocked, StoreUnwritable, TemporalUnreachable
+from interlock.server import Server, running_server
+from interlock.settings import Settings, load_settings
+from interlock.worker import running_workers
+
+_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 30.0
+"""How long the server may take to see a worker that has started."""
+
+
+async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool) -> None:
+    """Run a server and, unless told otherwise, a worker, until SIGINT or SIGTERM.
+
+    Raises:
+        StoreLocked: another `interlock up` runs on the same data folder.
+        TemporalUnreachable: the server did not start.
+    """
+    settings = load_settings()
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(_signals())
+        stack.enter_context(_one_for(settings))
+        with out.working("starting the Temporal server"):
+            server = await stack.enter_async_context(_server(settings, port, ui))
+        stack.enter_context(_noted(settings, server))
+        here = _at(settings, server.address)
+        if worker:
+            await stack.enter_async_context(_worker(out, here, await connect(here)))
+        addresses = {"address": server.address, "ui": server.ui}
+        await _ready(out, stop, {"status": "ready", **addresses, "worker": worker})
+
+
+async def serve_worker(out: Output) -> None:
+    """Run a worker until SIGINT or SIGTERM.
+
+    Raises:
+        TemporalUnreachable: the deployment's server does not answer.
+        StoreLocked: another process owns the embedded memory.
+    """
+    settings = load_settings()
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(_signals())
+        client = await connect(settings)
+        await stack.enter_async_context(_worker(out, settings, client))
+        address = client.service_client.config.target_host
+        await _ready(out, stop, {"status": "ready", "address": address, "worker": True})
+
+
+async def _ready(out: Output, stop: asyncio.Event, told: dict[str, object]) -> None:
+    parts = [f"ready: temporal {told['address']}"]
+    if told.get("ui"):
+        parts.append(f"ui {told['ui']}")
+    parts.append("worker polls" if told["worker"] else "no worker")
+    out.answer({**told, "pid": os.getpid()}, ", ".join(parts))
+    await stop.wait()
+    out.note("stopping: what runs now is finished, the rest waits for the next start.")
+
+
+@asynccontextmanager
+async def _worker(out: Output, settings: Settings, client: Client) -> AsyncIterator[None]:
+    """Run workers; the context begins when the server has seen them poll."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with out.working("opening the deployment"):
+        app = App(settings)
+    async with app:
+        await fill_if_empty(out, app)
+        async with running_workers(app, client):
+            await _polled(Runs(settings, client))
+            yield
+
+
+async def _polled(runs: Runs) -> None:
+    """Wait until the server has seen a worker on the workflow queue."""
+    try:
+        async with asyncio.timeout(_POLL_SECONDS):
+            while not await runs.has_worker():
+                await asyncio.sleep(_LOOK_SECONDS)
+    except TimeoutError as error:
+        raise TemporalUnreachable(
+            f"the server has not seen the worker on queue {runs.queue!r} in {_POLL_SECONDS:.0f} s. "
+            "Look at the messages above, and at `interlock doctor`."
+        ) from error
+
+
+@asynccontextmanager
+async def _server(settings: Settings, port: int | None, ui: bool) -> AsyncIterator[Server]:
+    async with AsyncExitStack() as stack:
+        try:
+            server = await stack.enter_async_context(
+                running_server(
+                    data_folder(settings) / "temporal.db",
+                    namespace=settings.temporal.namespace,
+                    port=port,
+                    ui=ui,
+                )
+            )
+        except RuntimeError as error:
+            raise TemporalUnreachable(
+                f"the Temporal server did not start: {error}. Is the port taken? `interlock doctor` "
+                "says which Temporal binary is used."
+            ) from error
+        yield server
+
+
+@contextmanager
+def _one_for(settings: Settings) -> Iterator[None]:
+    """Be the only `interlock up` of a data folder."""
+    folder = data_folder(settings)
+    lock = FileLock(folder / "up.lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise StoreLocked(
+            f"another `interlock up` runs on {str(folder)!r}. Use it, or stop it first.",
+            folder=str(folder),
+        ) from error
+    except OSError as error:
+        raise StoreUnwritable(
+            f"data folder {str(folder)!r} cannot be written: {error}. Make it writable, or set "
+            "'data_dir' to another folder.",
+            folder=str(folder),
+        ) from error
+    with lock:
+        yield
+    lock.release()
+
+
+@contextmanager
+def _noted(settings: Settings, server: Server) -> Iterator[None]:
+    note_server(settings, server.address, server.ui)
+    try:
+        yield
+    finally:
+        note_server(settings, None)
+
+
+def _at(settings: Settings, address: str) -> Settings:
+    """Return the settings with the address of the server that runs here."""
+    temporal = settings.temporal.model_copy(update={"address": address})
+    return settings.model_copy(update={"temporal": temporal})
+
+
+@contextmanager
+def _signals() -> Iterator[asyncio.Event]:
+    """Yield an event that SIGINT and SIGTERM set; while starting, they end the start."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

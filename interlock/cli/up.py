@@ -1,0 +1,52 @@
+"""Commands that stay: `up` runs a server and a worker, `worker` a worker only."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from interlock.cli.options import Json
+from interlock.cli.output import Output
+
+_PANEL = "Deployment"
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel=_PANEL)
+def up(
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=1, max=64535, help="Port of Temporal; free one by default."),
+    ] = None,
+    no_ui: Annotated[bool, typer.Option("--no-ui", help="Leave Temporal's web UI out.")] = False,
+    no_worker: Annotated[
+        bool, typer.Option("--no-worker", help="Only the server; start `interlock worker` apart.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a Temporal server, its web UI and a worker on this machine, until Ctrl-C.
+
+    The server keeps its state in the data folder. The other commands find it by themselves. With
+    --json, the ready line is one JSON object.
+
+    Example: interlock up
+    """
+    from interlock.cli.serving import serve_all
+
+    asyncio.run(serve_all(Output(as_json), port=port, ui=not no_ui, worker=not no_worker))
+
+
+@app.command(rich_help_panel=_PANEL)
+def worker(as_json: Json = False) -> None:
+    """Run a worker of this deployment until Ctrl-C.
+
+    With --json, the ready line is one JSON object.
+
+    Example: interlock worker
+    """
+    from interlock.cli.serving import serve_worker
+
+    asyncio.run(serve_worker(Output(as_json)))
