@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from temporalio import activity
 from temporalio.client import Client
 
-from interlock.agents.loading import graph_modules, load_runtime, load_workflows
+from interlock.agents.loading import load_runtime, load_workflows
 from interlock.agents.spec import Agent
 from interlock.approvals.activities import PolicyActivities
 from interlock.approvals.direct import DirectTools
@@ -139,10 +139,12 @@ class App:
         providers = Providers(
             key_of=environment_key, local=local, project_dir=self.settings.project_dir
         )
+        self._stack.push_async_callback(providers.aclose)
+        self.transcripts = TranscriptStore(payload_store(self.settings))
         return ModelGateway(
             roles=self.model_map(),
             providers=providers,
-            transcripts=TranscriptStore(payload_store(self.settings)),
+            transcripts=self.transcripts,
             payloads=payload_store(self.settings),
             observer=observer,
         )
@@ -189,7 +191,7 @@ class App:
             role: [candidate.model_dump(mode="json") for candidate in found]
             for role, found in self.model_map().items()
         }
-        found = self.runtime.agent(agent)
+        found = cast("Agent", self.runtime.agent(agent))
         return found.release(policy=self.policy.version, models=models)
 
     @activity.defn(name="run.open")
@@ -246,10 +248,6 @@ class App:
     def workflows(self) -> list[type]:
         """Return the deployment's own workflows."""
         return load_workflows(self.settings)
-
-    def graph_modules(self) -> tuple[str, ...]:
-        """Return the packages of agents and tools, which a worker loads once."""
-        return graph_modules(self.settings)
 
 
 def load_all_activities(settings: Settings) -> list[Activity]:

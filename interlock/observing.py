@@ -50,7 +50,13 @@ class AuditObserver:
                 "details": {"error": f"{type(answer).__name__}: {answer}"},
             }
         await self._record(
-            "model_call", call.role, call.call_id, call.context, started_at, ended_at, **values
+            "model_call",
+            call.role,
+            f"{call.call_id}/{_attempt()}",
+            call.context,
+            started_at,
+            ended_at,
+            **values,
         )
 
     async def tool_called(
@@ -138,6 +144,11 @@ class AuditObserver:
             **values,
         )
         await self._store.record([event])
+
+
+def _attempt() -> int:
+    """Return the attempt of the running activity: a failed one is an event of its own."""
+    return activity.info().attempt if activity.in_activity() else 1
 
 
 def _place(context: CallContext) -> tuple[str, str]:

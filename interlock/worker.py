@@ -20,8 +20,8 @@ from temporalio.worker import (
     Replayer,
     Worker,
 )
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from interlock.agents.loading import sandbox
 from interlock.app import App
 from interlock.canonical import jsonable
 from interlock.connection import data_converter
@@ -34,17 +34,6 @@ from interlock.workflows.activity_node import node_activities
 from interlock.workflows.agent import AgentWorkflow
 from interlock.workflows.calls import WORKFLOW_QUEUE
 from interlock.workflows.runtime import RuntimeInterceptor
-
-_PASSED_THROUGH = (
-    "annotated_types",
-    "langchain",
-    "langchain_core",
-    "langgraph",
-    "langsmith",
-    "pydantic",
-    "pydantic_core",
-    "rfc8785",
-)
 
 _STICKY = timedelta(seconds=1)
 """How long the server waits for a worker that remembers a run before it asks another: after a
@@ -97,14 +86,6 @@ def to_failure(error: InterlockError) -> ApplicationError:
     )
 
 
-def workflow_runner(app: App) -> SandboxedWorkflowRunner:
-    """Return the sandbox, with the libraries and graph modules that it must not load again."""
-    modules = (*_PASSED_THROUGH, *app.graph_modules())
-    return SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules(*modules)
-    )
-
-
 def workers(app: App, client: Client) -> list[Worker]:
     """Return the workers of an open application."""
     prefix = app.settings.temporal.queue_prefix
@@ -119,7 +100,7 @@ def workers(app: App, client: Client) -> list[Worker]:
             task_queue=prefix + WORKFLOW_QUEUE,
             workflows=[AgentWorkflow, *app.workflows()],
             activities=activities,
-            workflow_runner=workflow_runner(app),
+            workflow_runner=sandbox(app.settings),
             sticky_queue_schedule_to_start_timeout=_STICKY,
             **shared,
         )
@@ -141,7 +122,7 @@ def replayer(app: App) -> Replayer:
     """Return a replayer of an application's runs, in the sandbox its workers use."""
     return Replayer(
         workflows=[AgentWorkflow, *app.workflows()],
-        workflow_runner=workflow_runner(app),
+        workflow_runner=sandbox(app.settings),
         data_converter=data_converter(app.settings),
         interceptors=[RuntimeInterceptor(app.runtime)],
     )

@@ -20,6 +20,7 @@ from interlock.workflows.runtime import Observer, Runtime
 
 _PASSED_THROUGH = (
     "annotated_types",
+    "jsonschema",
     "langchain",
     "langchain_core",
     "langgraph",

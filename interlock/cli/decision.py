@@ -208,9 +208,7 @@ def _plain(item: OpenRequest) -> dict[str, Any]:
     return item.request.model_dump(mode="json")
 
 
-def _decide(
-    out: Output, request_id: str, run: str, verb: str, yes: bool, **fields: Any
-) -> None:
+def _decide(out: Output, request_id: str, run: str, verb: str, yes: bool, **fields: Any) -> None:
     if not fields.get("reviewer"):
         fields.pop("reviewer", None)
     asyncio.run(_submit(out, request_id, run, verb, yes, fields))

@@ -194,16 +194,12 @@ class Follower:
             return self._outcome("completed", ended.result)
         return self._outcome(ended.status, ended.result, _error(ended, self.workflow_id))
 
-    def _outcome(
-        self, status: str, result: Any, error: InterlockError | None = None
-    ) -> Outcome:
+    def _outcome(self, status: str, result: Any, error: InterlockError | None = None) -> Outcome:
         reply = str(result.get("reply", "")) if isinstance(result, dict) else ""
         if status == "idle":
             models = [step for step in self._steps if isinstance(step, ModelCalled) and step.answer]
             reply = models[-1].answer.text if models and models[-1].answer else ""
-        return Outcome(
-            self.workflow_id, status, reply, result, totals(self._steps), error
-        )
+        return Outcome(self.workflow_id, status, reply, result, totals(self._steps), error)
 
 
 def _error(ended: Ended, workflow_id: str) -> InterlockError:

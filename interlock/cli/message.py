@@ -116,9 +116,7 @@ def _event(run: RunSummary, score: str, comment: str) -> AuditEvent:
         outcome="recorded",
         workflow_id=run.workflow_id,
         run_id=run.run_id,
-        context=CallContext(
-            agent=run.agent, tenant=run.tenant or "default", release=run.release
-        ),
+        context=CallContext(agent=run.agent, tenant=run.tenant or "default", release=run.release),
         started_at=now,
         ended_at=now,
         details={"comment": comment, "by": reviewer_name()},

@@ -45,9 +45,7 @@ class Program(TyperGroup):
         as_json, debug = "--json" in options, "--debug" in options
         words = [word for word in options if word != "--debug"] + words[len(options) :]
         try:
-            code = super().main(
-                words, prog_name, complete_var, False, windows_expand_args, **extra
-            )
+            code = super().main(words, prog_name, complete_var, False, windows_expand_args, **extra)
         except Exception as error:  # noqa: BLE001  the one place where every error ends
             if debug:
                 traceback.print_exception(error)

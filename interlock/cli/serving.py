@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -65,7 +64,7 @@ async def serve_worker(out: Output) -> None:
         await _ready(out, stop, {"status": "ready", "address": address, "worker": True})
 
 
-async def _ready(out: Output, stop: asyncio.Event, told: dict[str, object]) -> None:
+async def _ready(out: Output, stop: _Stop, told: dict[str, object]) -> None:
     parts = [f"ready: temporal {told['address']}"]
     if told.get("ui"):
         parts.append(f"ui {told['ui']}")
@@ -140,9 +139,10 @@ def _one_for(settings: Settings) -> Iterator[None]:
             "'data_dir' to another folder.",
             folder=str(folder),
         ) from error
-    with lock:
+    try:
         yield
-    lock.release()
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -160,13 +160,31 @@ def _at(settings: Settings, address: str) -> Settings:
     return settings.model_copy(update={"temporal": temporal})
 
 
+class _Stop:
+    """What SIGINT and SIGTERM do: end the waiting of a ready program, or cancel its start."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._starting = asyncio.current_task()
+
+    def ask(self) -> None:
+        """Take a signal."""
+        self._asked.set()
+        if self._starting is not None:
+            self._starting.cancel()
+
+    async def wait(self) -> None:
+        """Wait for a signal; from now on it cancels nothing."""
+        self._starting = None
+        await self._asked.wait()
+
+
 @contextmanager
-def _signals() -> Iterator[asyncio.Event]:
-    """Yield an event that SIGINT and SIGTERM set; while starting, they end the start."""
-    stop = asyncio.Event()
+def _signals() -> Iterator[_Stop]:
+    stop = _Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.ask)
     try:
         yield stop
     finally:

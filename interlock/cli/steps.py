@@ -31,7 +31,9 @@ def step_lines(step: Step, began: datetime, *, details: bool = False) -> list[Te
     label, style = _LABELS.get(step.kind, (step.kind, ""))
     seconds = (step.at - began).total_seconds()
     node = str(getattr(step, "node", ""))
-    first = line((f"{seconds:8.2f}s  ", "dim"), (f"{label:<10}", style), (f"{node:<14}", "dim"), what)
+    first = line(
+        (f"{seconds:8.2f}s  ", "dim"), (f"{label:<10}", style), (f"{node:<14}", "dim"), what
+    )
     error = getattr(step, "error", None)
     if error is not None:
         first.append_text(line((f"  {error.code}: {error.message}", "red")))

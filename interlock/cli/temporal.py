@@ -94,9 +94,7 @@ def failed(cause: BaseException | None, run_id: str) -> InterlockError:
     if isinstance(cause, CancelledError):
         return RunCancelled(f"run {run_id!r} was cancelled.", workflow_id=run_id)
     if isinstance(cause, TerminatedError):
-        return RunCancelled(
-            f"run {run_id!r} was terminated: {cause.message}.", workflow_id=run_id
-        )
+        return RunCancelled(f"run {run_id!r} was terminated: {cause.message}.", workflow_id=run_id)
     what = cause.message if isinstance(cause, FailureError) else cause
     return OperatorError(f"run {run_id!r} failed: {what}", workflow_id=run_id)
 

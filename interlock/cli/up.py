@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Annotated
 
 import typer
@@ -34,9 +35,11 @@ def up(
 
     Example: interlock up
     """
-    from interlock.cli.serving import serve_all
+    out = Output(as_json)
+    with out.working("loading"):
+        from interlock.cli.serving import serve_all
 
-    asyncio.run(serve_all(Output(as_json), port=port, ui=not no_ui, worker=not no_worker))
+    _serve(serve_all(out, port=port, ui=not no_ui, worker=not no_worker))
 
 
 @app.command(rich_help_panel=_PANEL)
@@ -47,6 +50,15 @@ def worker(as_json: Json = False) -> None:
 
     Example: interlock worker
     """
-    from interlock.cli.serving import serve_worker
+    out = Output(as_json)
+    with out.working("loading"):
+        from interlock.cli.serving import serve_worker
 
-    asyncio.run(serve_worker(Output(as_json)))
+    _serve(serve_worker(out))
+
+
+def _serve(work: Coroutine[None, None, None]) -> None:
+    try:
+        asyncio.run(work)
+    except asyncio.CancelledError:  # a signal came while it was starting
+        raise typer.Exit(130) from None

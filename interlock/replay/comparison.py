@@ -76,8 +76,8 @@ class Comparison:
 
     def __init__(self, events: tuple[HistoryEvent, ...]) -> None:
         self.divergences: list[Divergence] = []
-        self.nodes: tuple[str, ...] = ()
-        """Nodes that come next, as of the last superstep."""
+        self.latest: list[Command] = []
+        """What today's code did in the last activation."""
         self._open: dict[tuple[str, str], Command] = {}
         for command in recorded(events):
             # An id may be used again once its activity is over; the first one counts.
@@ -86,7 +86,7 @@ class Comparison:
         self._scheduled = Scheduled()
         self._history_length = 0
         self._unrecorded: list[Command] = []
-        self._latest: list[Command] = []
+        self._node = ""
         self._error = ""
 
     @contextmanager
@@ -103,8 +103,9 @@ class Comparison:
         if completion.HasField("failed"):
             self._error = completion.failed.failure.message
             return ""
-        self._latest = list(self._scheduled.read(completion.successful.commands))
-        for command in self._latest:
+        self.latest = list(self._scheduled.read(completion.successful.commands))
+        for command in self.latest:
+            self._node = command.node or self._node
             if self._leaves(command):
                 return f"today's code leaves the recorded path: {command.text}"
         return ""
@@ -116,7 +117,7 @@ class Comparison:
         said = self._error or _message(error)
         expected = self._named_by(said) or self._next()
         actual = next(iter(self._unrecorded), None) or next(
-            (item for item in self._latest if not item.is_bookkeeping), None
+            (item for item in self.latest if not item.is_bookkeeping), None
         )
         self._add(expected, actual, message=said)
 
@@ -167,7 +168,8 @@ class Comparison:
         message: str = "",
     ) -> None:
         sides = [item for item in (actual, expected) if item is not None]
-        node = next((item.node for item in sides if item.node), "") or ", ".join(self.nodes)
+        # A gate's commands have no node of their own: it is the node that acted before.
+        node = next((item.node for item in sides if item.node), self._node)
         self.divergences.append(
             Divergence(
                 kind=kind,

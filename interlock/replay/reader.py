@@ -16,8 +16,8 @@ from interlock.replay.answers import call_step
 from interlock.replay.calls import (
     Answer,
     Call,
+    LocalClock,
     arguments,
-    completed_at,
     local_answer,
     local_call,
     scheduled_call,
@@ -60,7 +60,7 @@ class StepReader:
         self._opening: list[Asked] = []
         self._wanted: dict[str, dict[str, Any]] = {}
         self._to_ask: list[Judged] = []
-        self._clock = datetime.fromtimestamp(0, UTC)
+        self._clock = LocalClock(datetime.fromtimestamp(0, UTC))
 
     def feed(self, event: HistoryEvent) -> list[Step]:
         """Return the steps that an event completes, often none."""
@@ -108,7 +108,7 @@ class StepReader:
         ]
 
     def _task_started(self, event: HistoryEvent, _: Any) -> list[Step]:
-        self._clock = _at(event)
+        self._clock = LocalClock(_at(event))
         return []
 
     def _task_completed(self, *_: Any) -> list[Step]:
@@ -182,7 +182,6 @@ class StepReader:
         if call is None:
             return []
         answer = local_answer(event, self._clock)
-        self._clock = completed_at(event)
         step = call_step(event.event_id, _at(event), call, answer) if answer else None
         return [step] if step is not None else []
 

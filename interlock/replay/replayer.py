@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -22,7 +21,7 @@ from interlock.replay.recording import WatchedRunner, Watcher
 from interlock.settings import Settings
 from interlock.tools.definition import Tool
 from interlock.workflows.agent import AgentWorkflow
-from interlock.workflows.runtime import Observer, Runtime, RuntimeInterceptor
+from interlock.workflows.runtime import Runtime, RuntimeInterceptor
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,6 @@ class Code:
     """`AgentWorkflow` and the deployment's own."""
     runner: WorkflowRunner
     """Runs workflows as the deployment's workers do."""
-
-    def observed(self, observer: Observer) -> Code:
-        """Return the same code with an observer of supersteps."""
-        return replace(self, runtime=Runtime(self.runtime.agents, self.runtime.tools, observer))
 
 
 class ReplayReport(BaseModel):
@@ -86,11 +81,7 @@ async def replay(history: History, code: Code) -> ReplayReport:
         ConfigError: the run is of a workflow that the deployment does not have.
     """
     comparison = Comparison(history.events)
-
-    def superstep(_: int, state: Any) -> None:
-        comparison.nodes = tuple(state.next)
-
-    await run_again(history, code.observed(superstep), comparison)
+    await run_again(history, code, comparison)
     return report(history, comparison)
 
 
@@ -107,7 +98,12 @@ def report(history: History, comparison: Comparison) -> ReplayReport:
 
 
 async def run_again(
-    history: History, code: Code, comparison: Comparison, watcher: Watcher | None = None
+    history: History,
+    code: Code,
+    comparison: Comparison,
+    watcher: Watcher | None = None,
+    *,
+    debug: bool = False,
 ) -> None:
     """Run the code through a history once, watched.
 
@@ -116,6 +112,10 @@ async def run_again(
         code: What runs.
         comparison: Told of what Temporal finds.
         watcher: Told of every activation; the comparison by default.
+        debug: Run in this thread and wait for the code however long it takes.
+
+    Raises:
+        ConfigError: the run is of a workflow that the deployment does not have.
     """
     _check_type(history, code)
     interceptors: list[Interceptor] = [RuntimeInterceptor(code.runtime)]
@@ -126,6 +126,7 @@ async def run_again(
         data_converter=pydantic_data_converter,
         interceptors=interceptors,
         runtime=_quiet(),
+        debug_mode=debug,
     )
     result = await replayer.replay_workflow(history.to_temporal(), raise_on_replay_failure=False)
     if result.replay_failure is not None:

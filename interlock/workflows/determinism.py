@@ -68,11 +68,16 @@ async def _inline_hop(
 
 
 def _uuid4() -> uuid.UUID:
-    return workflow.uuid4() if workflow.in_workflow() else _random_uuid4()
+    return workflow.uuid4() if _may_draw() else _random_uuid4()
+
+
+def _may_draw() -> bool:
+    """Whether workflow code runs that may use up the workflow's randomness: no query, no validator."""
+    return workflow.in_workflow() and not workflow.unsafe.is_read_only()
 
 
 def _uuid6(node: int | None = None, clock_seq: int | None = None) -> SortableUUID:
-    tick = _last_tick.get(None) if workflow.in_workflow() else None
+    tick = _last_tick.get(None) if _may_draw() else None
     if tick is None:
         return clock_uuid6(node, clock_seq)
     tick[0] = stamp = max(tick[0] + 1, workflow.time_ns() // 100 + _UUID_EPOCH)

@@ -37,15 +37,6 @@ class HostedAgent(Protocol):
         """The compiled graph, without a checkpointer."""
         ...
 
-    @property
-    def tools(self) -> tuple[Tool, ...]:
-        """Tools that the agent brings along."""
-        ...
-
-    def release(self, *, policy: str, models: dict[str, Any]) -> str:
-        """Return the release that new runs are pinned to."""
-        ...
-
     def read_input(self, value: str | dict[str, Any]) -> dict[str, Any]:
         """Turn a run's input into the graph's.
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from langchain_core.messages import AIMessage, BaseMessage, messages_to_dict
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from interlock.approvals.contract import DecisionAnswer
 from interlock.approvals.desk import read_decision
@@ -77,10 +78,10 @@ class Session:
             return await self._graph_task
         except asyncio.CancelledError:
             return self._end_cancelled(run)
-        except InterlockError as error:
-            if self._cancelled is not None:
-                return self._end_cancelled(run)
-            self._end(run, "failed", code=error.code, message=error.message, **error.details)
+        except (InterlockError, FailureError) as error:
+            if self._cancelled is not None or workflow.cancellation_reason() is not None:
+                return self._end_cancelled(run)  # whatever the stopped call made of it
+            self._end(run, "failed", **_explained(error))
             raise
         finally:
             self._closing = True
@@ -334,6 +335,12 @@ class Session:
     def usage(self) -> Usage:
         """Return what the run has used."""
         return self._run.usage if self._run else Usage()
+
+
+def _explained(error: InterlockError | FailureError) -> dict[str, Any]:
+    if isinstance(error, InterlockError):
+        return {"code": error.code, "message": error.message, **error.details}
+    return {"code": type(error).__name__, "message": error.message}
 
 
 def _messages(values: Any) -> list[BaseMessage]:

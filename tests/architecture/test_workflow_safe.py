@@ -28,6 +28,7 @@ SAFE = (
     "interlock/tools/queues.py",
     "interlock/models/chat.py",
     "interlock/models/messages.py",
+    "interlock/models/structured.py",
     "interlock/memory/store.py",
     "agents/**/*.py",
     "workflows/*.py",

