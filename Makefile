@@ -23,7 +23,7 @@ demo: install ## Run the support copilot end to end (ARGS="--yes --json" runs it
 	@$(BIN)/python -m demo $(ARGS)
 
 test: install ## Run the test suite
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: install ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check .

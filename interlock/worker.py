@@ -21,6 +21,7 @@ from temporalio.worker import (
     Worker,
 )
 
+from interlock import __version__
 from interlock.agents.loading import sandbox
 from interlock.app import App
 from interlock.canonical import jsonable
@@ -92,6 +93,8 @@ def workers(app: App, client: Client) -> list[Worker]:
     shared: dict[str, Any] = {
         "interceptors": [RuntimeInterceptor(app.runtime), _Activities(app)],
         "graceful_shutdown_timeout": _GRACE,
+        # The SDK's default hashes the bytecode of every loaded module: seconds for each start.
+        "build_id": f"interlock-{__version__}",
     }
     activities: Sequence[Callable[..., Any]] = [*app.activities(), *node_activities()]
     found = [

@@ -69,7 +69,9 @@ class PolicyActivities:
                 f"{', '.join(sorted(self._tools))}. Add it to 'tools' in interlock.toml."
             )
         risk = tool.risk_of(request.arguments)
-        verdict = self._policy.judge(tool.contract, request.arguments, risk)
+        verdict = self._policy.judge(tool.contract, request.arguments, risk).model_copy(
+            update={"arguments": request.arguments}
+        )
         info = activity.info()
         await self._observer.judged(
             request,

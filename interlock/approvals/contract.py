@@ -49,6 +49,9 @@ class Verdict(BaseModel):
     risk: Risk
     policy: str
     """Version of the policy: the first 12 hex digits of its digest."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """What was judged. A history keeps the answers of local activities but not their inputs, so
+    this is where it shows what a local tool was called with."""
 
 
 class ApprovalRequest(BaseModel):

@@ -5,10 +5,14 @@ Commands import the rooms they need when they run, so that `interlock --help` is
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from typing import NoReturn
+
+from interlock.cli.leaving import leave
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit with its code.
 
     Args:
@@ -16,7 +20,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     from interlock.cli.program import app
 
-    app(argv)
+    try:
+        app(argv)
+    except SystemExit as ended:
+        if "temporalio" in sys.modules:
+            leave(ended.code if isinstance(ended.code, int) else 0)
+        raise
+    raise SystemExit(0)
 
 
 __all__ = ["main"]

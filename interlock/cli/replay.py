@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from interlock.cli.options import Json, RunId
+from interlock.cli.output import Output, compact, line
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from interlock.replay.comparison import Divergence
+    from interlock.replay.debug import DebugReport, DoorCall, Superstep
+    from interlock.replay.history import History
+    from interlock.replay.replayer import ReplayReport
+
 _PANEL = "Engineers"
+_LONG = 2000
 
 app = typer.Typer()
 
@@ -16,3 +30,198 @@ PartId = Annotated[
         "--run-id", help="One run of a chain that continued as new; the newest by default."
     ),
 ]
+
+
+@app.command(rich_help_panel=_PANEL)
+def replay(
+    source: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="Workflow id, or a file with a history.")
+    ],
+    steps: Annotated[
+        bool, typer.Option("--steps", help="Print every superstep: calls, answers, state.")
+    ] = False,
+    node: Annotated[
+        str, typer.Option("--pdb", metavar="NODE", help="Stop in the debugger at this node's code.")
+    ] = "",
+    part: PartId = "",
+    as_json: Json = False,
+) -> None:
+    """Replay a run against today's code: does it take the same path, and if not, where does it leave?
+
+    Nothing is called: models, tools and people answer from the record. A file needs no server.
+
+    The exit code is 2 when the code takes another path.
+
+    Example: interlock replay support-3f9a12bc --steps
+    """
+    from interlock.errors import BadInput
+
+    if node and as_json:
+        raise BadInput("--pdb is for a terminal; leave --json out.")
+    out = Output(as_json)
+    if node:
+        asyncio.run(_debug(out, source, part, node))
+    elif steps:
+        asyncio.run(_supersteps(out, source, part))
+    else:
+        asyncio.run(_replay(out, source, part))
+
+
+@app.command(rich_help_panel=_PANEL)
+def history(workflow_id: RunId, part: PartId = "", as_json: Json = False) -> None:
+    """Print a run's history as JSON that replays anywhere, with its stored payloads in it.
+
+    The output is JSON with and without --json.
+
+    Example: interlock history support-3f9a12bc > run.json
+    """
+    asyncio.run(_export(Output(as_json), workflow_id, part))
+
+
+async def _read(out: Output, source: str, part: str) -> History:
+    from interlock.replay import history
+
+    if Path(source).is_file():
+        return history.read_file(Path(source))
+    from interlock.cli.runs import Runs
+    from interlock.cli.temporal import explained
+
+    with out.working("reading the history"):
+        runs = await Runs.connect()
+        with explained(source):
+            return await history.fetch(runs.client, source, part or None)
+
+
+async def _replay(out: Output, source: str, part: str) -> None:
+    from interlock.replay.replayer import load_code
+    from interlock.replay.replayer import replay as replayed
+    from interlock.settings import load_settings
+
+    recorded = await _read(out, source, part)
+    with out.working("replaying"):
+        found = await replayed(recorded, load_code(load_settings()))
+    _end(out, found, found)
+
+
+async def _supersteps(out: Output, source: str, part: str) -> None:
+    from interlock.replay.debug import supersteps
+    from interlock.replay.replayer import load_code
+    from interlock.settings import load_settings
+
+    recorded = await _read(out, source, part)
+    with out.working("replaying"):
+        found = await supersteps(recorded, load_code(load_settings()))
+    _end(out, found, found.report, _superstep_lines(found))
+
+
+async def _debug(out: Output, source: str, part: str, node: str) -> None:
+    from interlock.replay.breakpoints import stop_at
+    from interlock.replay.replayer import load_code
+    from interlock.settings import load_settings
+
+    recorded = await _read(out, source, part)
+    found = await stop_at(recorded, load_code(load_settings()), node)
+    if not found.stops:
+        out.say(f"The run did not come to node {node!r}.")
+    _end(out, found.report, found.report)
+
+
+async def _export(out: Output, workflow_id: str, part: str) -> None:
+    from interlock.cli.runs import Runs
+    from interlock.cli.temporal import explained
+    from interlock.replay.history import export
+
+    runs = await Runs.connect()
+    with explained(workflow_id):
+        out.write(await export(runs.client, workflow_id, part or None) + "\n")
+
+
+def _end(
+    out: Output,
+    data: DebugReport | ReplayReport,
+    found: ReplayReport,
+    before: list[Text] | None = None,
+) -> None:
+    """Print what a replay found.
+
+    Raises:
+        ReplayDiverged: the code takes another path; the message names where.
+    """
+    from interlock.errors import ReplayDiverged
+
+    if before:
+        out.say(*before)
+    if not found.same_path and found.divergence is not None:
+        raise ReplayDiverged(
+            f"run {found.workflow_id!r} leaves its recorded path{_place(found.divergence)}: expected "
+            f"{found.divergence.expected}, today's code does {found.divergence.actual}.",
+            **_details(data),
+        )
+    more = [text for item in found.divergences for text in _difference(item)]
+    out.answer(
+        data,
+        line(("same path", "bold green"), f": run {found.workflow_id}, {found.events} events."),
+        *more,
+    )
+
+
+def _details(data: DebugReport | ReplayReport) -> dict[str, Any]:
+    return data.model_dump(mode="json")
+
+
+def _place(item: Divergence) -> str:
+    return f" at node {item.node!r}" if item.node else ""
+
+
+def _difference(item: Divergence) -> list[Text]:
+    """Return a difference that does not change the path: what a command carries."""
+    title = line((f"other {item.kind}", "yellow"), f"{_place(item)}: {item.expected}")
+    return [
+        title,
+        *(
+            line(
+                f"  {change.path}: ",
+                (compact(change.recorded, _LONG), "red"),
+                " → ",
+                (compact(change.today, _LONG), "green"),
+            )
+            for change in item.changes
+        ),
+    ]
+
+
+def _superstep_lines(found: DebugReport) -> list[Text]:
+    lines: list[Text] = []
+    for step in found.supersteps:
+        lines += _one_superstep(step)
+    if found.failure is not None:
+        lines.append(line((f"failed: {found.failure.code}: {found.failure.message}", "bold red")))
+    return lines
+
+
+def _one_superstep(step: Superstep) -> list[Text]:
+    open_end = "" if step.finished else " (not finished)"
+    lines = [line((f"superstep {step.number}: {', '.join(step.nodes)}{open_end}", "bold"))]
+    for call in step.calls:
+        lines += _call_lines(call)
+    for change in step.changes:
+        value = "" if change.how == "removed" else f" {compact(change.value, _LONG)}"
+        lines.append(line(("  state    ", "dim"), f"{change.key} {change.how}{value}"))
+    if step.next:
+        lines.append(line(("  next     ", "dim"), ", ".join(step.next)))
+    return lines
+
+
+def _call_lines(call: DoorCall) -> list[Text]:
+    lines = [line(("  call     ", "dim"), f"{call.node + ': ' if call.node else ''}{call.text}")]
+    if call.question is not None:
+        lines.append(line(("    asked  ", "dim"), compact(call.question, _LONG)))
+    if call.error is not None:
+        lines.append(
+            line(("    failed ", "dim"), (f"{call.error.code}: {call.error.message}", "red"))
+        )
+    elif call.answered:
+        lines.append(line(("    got    ", "dim"), compact(call.answer, _LONG)))
+    else:
+        lines.append(line(("    got    ", "dim"), "no answer"))
+    return lines

@@ -146,7 +146,8 @@ class ChromaMemory:
         puts = [op for op in ops if isinstance(op, Put)]
         if puts:
             items.write(puts, context)
-        return MemoryAnswers(answers=tuple(answers))
+        queries = tuple(op.query for op in ops if isinstance(op, Search) and op.query)
+        return MemoryAnswers(answers=tuple(answers), queries=queries)
 
     def _query_vectors(self, ops: Sequence[MemoryOp]) -> dict[str, list[float]]:
         queries = list(dict.fromkeys(op.query for op in ops if isinstance(op, Search) and op.query))

@@ -110,6 +110,9 @@ class MemoryAnswers(_Data):
     """One answer for each operation: an item or None (get), items (search), namespaces (list)."""
 
     answers: tuple[MemoryItem | list[MemoryItem] | list[Namespace] | None, ...]
+    queries: tuple[str, ...] = ()
+    """What was searched for, in order: a history keeps the answers of local activities but not
+    their inputs."""
 
 
 class MemoryPort(Protocol):

@@ -6,12 +6,13 @@ import functools
 import inspect
 import pdb  # noqa: T100  the debugger is what this module is for
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from types import CodeType, FrameType
 from typing import IO, Any
 
+from langchain_core.runnables.config import run_in_executor
+from langgraph.constants import START
 from langgraph.pregel import Pregel
 from pydantic import BaseModel, ConfigDict
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
@@ -20,12 +21,11 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 
 from interlock.errors import BadInput
 from interlock.replay.comparison import Comparison
-from interlock.replay.history import History
-from interlock.replay.payloads import plain
+from interlock.replay.history import History, agent_of
+from interlock.replay.recording import Activate, ended
 from interlock.replay.replayer import Code, ReplayReport, report, run_again
 from interlock.workflows import activity_node
 from interlock.workflows.recording import current_node
-from interlock.workflows.search import AGENT
 
 
 class StopReport(BaseModel):
@@ -86,20 +86,15 @@ class _Stopping:
         self._comparison = comparison
         self._debugger = debugger
 
-    def around(self, activation: WorkflowActivation) -> AbstractContextManager[None]:
-        return self._traced(activation)
-
-    @contextmanager
-    def _traced(self, activation: WorkflowActivation) -> Iterator[None]:
-        with self._comparison.around(activation), self._debugger.tracing():
-            yield
-
-    def after(
-        self, activation: WorkflowActivation, completion: WorkflowActivationCompletion
-    ) -> str:
+    def watch(
+        self, activation: WorkflowActivation, activate: Activate
+    ) -> WorkflowActivationCompletion:
+        """Debug the code, then compare what it did."""
+        completion = self._debugger.run_activation(activation, activate)
         if self._debugger.was_quit:
-            return "the debugger was quit"
-        return self._comparison.after(activation, completion)
+            self._comparison.stop()
+            return ended(activation, "the debugger was quit")
+        return self._comparison.watch(activation, lambda _: completion)
 
 
 class _NodeDebugger(pdb.Pdb):
@@ -118,19 +113,17 @@ class _NodeDebugger(pdb.Pdb):
         if problem:
             raise BadInput(f"node {node!r} cannot be stopped at: {problem}.")
 
-    @contextmanager
-    def tracing(self) -> Iterator[None]:
-        """Debug what runs in this context."""
-        if self.was_quit:
-            yield
-            return
+    def run_activation(
+        self, activation: WorkflowActivation, activate: Activate
+    ) -> WorkflowActivationCompletion:
+        """Debug one activation."""
         before = sys.gettrace()
         self.reset()
         self.botframe = sys._getframe()
         self.set_continue()
         sys.settrace(self.trace_dispatch)
         try:
-            yield
+            return activate(activation)
         finally:
             sys.settrace(before)
 
@@ -154,14 +147,8 @@ class _NodeDebugger(pdb.Pdb):
 
 
 def _code_of(history: History, code: Code, node: str) -> CodeType:
-    agent = code.runtime.agent(_agent_of(history))
-    graphs = [("", agent.graph), *agent.graph.get_subgraphs(recurse=True)]
-    nodes = {
-        f"{namespace}|{name}".strip("|").replace("|", ":"): bound.bound
-        for namespace, graph in graphs
-        for name, bound in graph.nodes.items()
-        if name != "__start__"
-    }
+    agent = code.runtime.agent(agent_of(history))
+    nodes = dict(_nodes(agent.graph))
     named = [key for key in nodes if key == node or key.rpartition(":")[2] == node]
     if not named:
         raise BadInput(
@@ -169,24 +156,27 @@ def _code_of(history: History, code: Code, node: str) -> CodeType:
         )
     function = _function(nodes[named[0]])
     if function is None:
+        inner = sorted(key for key in nodes if key.startswith(f"{named[0]}:"))
         raise BadInput(
-            f"node {node!r} is a graph of its own. Stop at one of its nodes: "
-            f"{', '.join(sorted(key for key in nodes if ':' in key))}."
+            f"node {node!r} is a graph of its own. Stop at one of its nodes: {', '.join(inner)}."
         )
     if function.__code__.co_filename == activity_node.__file__:
         raise BadInput(
             f"node {node!r} is an activity node: its code ran in an activity, and a replay takes the "
             "recorded result. Stop at a node before or after it."
         )
-    return _unwrapped(function).__code__
+    found: CodeType = _bare(inspect.unwrap(function)).__code__
+    return found
 
 
-def _agent_of(history: History) -> str:
-    for event in history.events:
-        fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes
-        if AGENT.name in fields.indexed_fields:
-            return str(plain(fields.indexed_fields[AGENT.name]))
-    raise BadInput(f"run {history.workflow_id!r} did not come as far as its agent. See its steps.")
+def _nodes(graph: Pregel[Any, Any, Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the nodes of a graph and its subgraphs, as 'node' and 'node:inner'."""
+    for name, node in graph.nodes.items():
+        if name != START:
+            yield prefix + name, node.bound
+    for name, subgraph in graph.get_subgraphs():
+        if isinstance(subgraph, Pregel):
+            yield from _nodes(subgraph, f"{prefix}{name}:")
 
 
 def _function(bound: Any) -> Any:
@@ -194,9 +184,10 @@ def _function(bound: Any) -> Any:
     if isinstance(bound, Pregel):
         return None
     for part in getattr(bound, "steps", [bound]):
-        found = getattr(part, "afunc", None) or getattr(part, "func", None)
-        if found is not None:
-            return _bare(found)
+        for found in (getattr(part, "afunc", None), getattr(part, "func", None)):
+            # LangGraph gives a sync function an async twin that hops to a thread.
+            if found is not None and getattr(found, "func", None) is not run_in_executor:
+                return _bare(found)
     return _bare(bound)
 
 
@@ -206,7 +197,3 @@ def _bare(function: Any) -> Any:
         function = function.func
     function = getattr(function, "__func__", function)
     return function if hasattr(function, "__code__") else type(function).__call__
-
-
-def _unwrapped(function: Callable[..., Any]) -> Any:
-    return _bare(inspect.unwrap(function))

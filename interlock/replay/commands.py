@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from pydantic import BaseModel, ConfigDict
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 
@@ -207,9 +208,8 @@ def _end(how: str, content: Any) -> Command:
     return Command(kind="end", key="end", name=how, content=content)
 
 
-def _failure(failure: Any) -> dict[str, Any]:
-    found = problem(failure)
-    return {"code": found.code, "message": found.message}
+def _failure(failure: Failure) -> dict[str, Any]:
+    return problem(failure).model_dump(mode="json")
 
 
 def _short(content: Any) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,6 +21,7 @@ from interlock.canonical import digest
 from interlock.memory.contract import MemoryBatch
 from interlock.models.contract import ModelCall
 from interlock.replay.commands import Command, Scheduled, recorded
+from interlock.replay.recording import Activate, ended
 from interlock.tools.contract import ToolCall
 from interlock.workflows.activity_node import NodeCall
 
@@ -88,31 +88,35 @@ class Comparison:
         self._unrecorded: list[Command] = []
         self._node = ""
         self._error = ""
+        self._stopped = False
 
-    @contextmanager
-    def around(self, activation: WorkflowActivation) -> Iterator[None]:
-        """Forget the additions of an earlier workflow task: Temporal accepted them."""
+    def watch(
+        self, activation: WorkflowActivation, activate: Activate
+    ) -> WorkflowActivationCompletion:
+        """Compare what the code does in one activation; end the replay at the first other command."""
         if activation.history_length != self._history_length:
+            # Temporal has accepted the additions of the earlier workflow task.
             self._history_length, self._unrecorded = activation.history_length, []
-        yield
-
-    def after(
-        self, activation: WorkflowActivation, completion: WorkflowActivationCompletion
-    ) -> str:
-        """Compare what the code did in one activation; stop at the first other command."""
+        self.latest = []
+        completion = activate(activation)
         if completion.HasField("failed"):
             self._error = completion.failed.failure.message
-            return ""
+            return completion
         self.latest = list(self._scheduled.read(completion.successful.commands))
         for command in self.latest:
             self._node = command.node or self._node
             if self._leaves(command):
-                return f"today's code leaves the recorded path: {command.text}"
-        return ""
+                self.stop()
+                return ended(activation, f"today's code leaves the recorded path: {command.text}")
+        return completion
+
+    def stop(self) -> None:
+        """Say that the replay is ended from here, so that its end is no divergence."""
+        self._stopped = True
 
     def failed(self, error: Exception) -> None:
-        """Take what Temporal says of a replay that it ended itself."""
-        if any(item.kind == "path" for item in self.divergences):
+        """Take what Temporal says of a replay that did not get to its end."""
+        if self._stopped:
             return
         said = self._error or _message(error)
         expected = self._named_by(said) or self._next()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from langgraph.graph import START
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 from pydantic import BaseModel, ConfigDict
@@ -18,14 +18,17 @@ from interlock.errors import NotSerializable
 from interlock.replay.calls import AUDIT, arguments
 from interlock.replay.commands import Command
 from interlock.replay.comparison import Comparison
-from interlock.replay.history import History
+from interlock.replay.decisions import fits
+from interlock.replay.history import History, agent_of
 from interlock.replay.payloads import plain
 from interlock.replay.problems import problem
+from interlock.replay.recording import Activate
 from interlock.replay.replayer import Code, ReplayReport, report, run_again
 from interlock.replay.steps import Problem
 from interlock.workflows.runtime import HostedAgent, Runtime
 
 _DECISIONS = ("decide", "submit_decision")
+_NOT_DOORS = ("run.open", AUDIT)
 
 
 class StateChange(BaseModel):
@@ -51,7 +54,7 @@ class DoorCall(BaseModel):
     answer: Any = None
     error: Problem | None = None
     answered: bool = False
-    """False when the history ends before the answer."""
+    """False when the history ends before the answer, or when a request was taken back."""
 
 
 class Superstep(BaseModel):
@@ -67,7 +70,7 @@ class Superstep(BaseModel):
     next: tuple[str, ...] = ()
     """Nodes that come after it."""
     finished: bool = True
-    """False for the superstep in which the run failed, waits or ended."""
+    """False for the superstep in which the run failed, was cancelled or waits."""
 
 
 class DebugReport(BaseModel):
@@ -90,13 +93,14 @@ async def supersteps(history: History, code: Code) -> DebugReport:
         ConfigError: the run is of a workflow that the deployment does not have.
     """
     comparison = Comparison(history.events)
-    collected = _Collector(comparison)
+    continued = bool(history.started.continued_execution_run_id)
+    collected = _Collector(comparison, () if continued else _entry(history, code))
     agents = {name: _Stepwise(agent) for name, agent in code.runtime.agents.items()}
     runtime = Runtime(agents, code.runtime.tools, collected.superstep_ended)
     await run_again(history, replace(code, runtime=runtime), comparison, collected)
     return DebugReport(
-        supersteps=tuple(collected.supersteps()),
-        ended=collected.ended.name if collected.ended else "",
+        supersteps=collected.supersteps(),
+        ended=_how(collected.ended),
         failure=_failure(collected.ended),
         report=report(history, comparison),
     )
@@ -124,54 +128,65 @@ class _Stepwise:
 
 
 @dataclass
-class _Open:
-    """A superstep in the making."""
+class _Making:
+    """A superstep in the making: answers may still come in after it is known how it ended."""
 
-    nodes: tuple[str, ...] = ()
+    nodes: tuple[str, ...]
     calls: list[DoorCall] = field(default_factory=list)
+    changes: tuple[StateChange, ...] = ()
+    next: tuple[str, ...] = ()
+    finished: bool = False
+
+    def made(self, number: int) -> Superstep:
+        """Return the superstep."""
+        acted = tuple(dict.fromkeys(call.node for call in self.calls if call.node))
+        return Superstep(
+            number=number,
+            nodes=self.nodes or acted,
+            calls=tuple(self.calls),
+            changes=self.changes,
+            next=self.next,
+            finished=self.finished,
+        )
 
 
 class _Collector:
     """Watches a replay; what it sees falls between the ends of supersteps."""
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: Comparison, entry: tuple[str, ...]) -> None:
         self.ended: Command | None = None
         self._comparison = comparison
-        self._done: list[Superstep] = []
-        self._open = _Open()
+        self._entry = entry
+        self._steps = [_Making(entry)]
         self._state: dict[str, Any] = {}
-        self._by_sequence: dict[int, tuple[_Open, int]] = {}
-        self._requests: dict[str, tuple[_Open, int]] = {}
+        self._by_sequence: dict[int, tuple[_Making, int]] = {}
+        self._requests: dict[str, tuple[_Making, int]] = {}
         self._decisions: dict[str, Any] = {}
 
-    def supersteps(self) -> Iterator[Superstep]:
-        """Yield the supersteps, the one that did not end included."""
-        yield from self._done
-        if self._open.calls or self._open.nodes:
-            yield Superstep(
-                number=len(self._done) + 1,
-                nodes=_nodes(self._open),
-                calls=tuple(self._open.calls),
-                finished=False,
-            )
+    def supersteps(self) -> tuple[Superstep, ...]:
+        """Return the supersteps; the last one only if something happened in it."""
+        seen = [step for step in self._steps if step.finished or step.calls]
+        return tuple(step.made(number) for number, step in enumerate(seen, start=1))
 
     def superstep_ended(self, _: int, state: StateSnapshot) -> None:
         """Take the state after a superstep; see `Observer`."""
         values = {str(key): _readable(value) for key, value in dict(state.values).items()}
-        step = Superstep(
-            number=len(self._done) + 1,
-            nodes=_nodes(self._open),
-            calls=tuple(self._open.calls),
-            changes=tuple(_changes(self._state, values)),
-            next=tuple(state.next),
-        )
-        self._done.append(step)
+        step = self._steps[-1]
+        step.changes = tuple(_changes(self._state, values))
+        step.next = tuple(dict.fromkeys(state.next))
+        step.finished = True
         self._state = values
-        self._open = _Open(nodes=step.next)
+        # After the last superstep of a turn, the next message enters where every turn does.
+        self._steps.append(_Making(step.next or self._entry))
 
-    @contextmanager
-    def around(self, activation: WorkflowActivation) -> Iterator[None]:
-        """Take the answers that the code is about to get."""
+    def watch(
+        self, activation: WorkflowActivation, activate: Activate
+    ) -> WorkflowActivationCompletion:
+        """Take the answers that the code gets, then the calls that it makes.
+
+        The calls belong to the superstep that is open by then: the one before cannot have ended
+        while it waited for an answer.
+        """
         for job in activation.jobs:
             if job.HasField("resolve_activity"):
                 self._answer(job.resolve_activity)
@@ -179,30 +194,29 @@ class _Collector:
                 self._decide(job.signal_workflow.signal_name, job.signal_workflow.input)
             elif job.HasField("do_update"):
                 self._decide(job.do_update.name, job.do_update.input)
-        with self._comparison.around(activation):
-            yield
+        sequences: list[int] = []
 
-    def after(
-        self, activation: WorkflowActivation, completion: WorkflowActivationCompletion
-    ) -> str:
-        """Take the calls that the code made: they belong to the superstep that is open now."""
-        stop = self._comparison.after(activation, completion)
-        sequences = iter(_sequences(completion))
+        def counted(again: WorkflowActivation) -> WorkflowActivationCompletion:
+            completion = activate(again)
+            sequences.extend(_sequences(completion))
+            return completion
+
+        completion = self._comparison.watch(activation, counted)
         for command in self._comparison.latest:
             if command.kind == "activity":
-                self._call(command, next(sequences))
+                self._call(command, sequences.pop(0))
             elif command.kind == "memo":
                 self._wait(command)
             elif command.kind == "end":
                 self.ended = command
-        return stop
+        return completion
 
     def _call(self, command: Command, sequence: int) -> None:
-        if command.call is None or command.call.name == AUDIT:
+        if command.name in _NOT_DOORS:
             return
-        made = DoorCall(text=command.text, node=command.node, question=command.content)
-        self._by_sequence[sequence] = (self._open, len(self._open.calls))
-        self._open.calls.append(made)
+        step = self._steps[-1]
+        self._by_sequence[sequence] = (step, len(step.calls))
+        step.calls.append(DoorCall(text=command.text, node=command.node, question=command.content))
 
     def _answer(self, resolved: ResolveActivity) -> None:
         place = self._by_sequence.get(resolved.seq)
@@ -217,28 +231,38 @@ class _Collector:
 
     def _decide(self, name: str, given: Any) -> None:
         decision = arguments(list(given))
-        if name in _DECISIONS and isinstance(decision, dict):
-            self._decisions[str(decision.get("request_id", ""))] = decision
+        for request_id in self._requests if name in _DECISIONS else ():
+            if fits(decision, request_id):
+                self._decisions.setdefault(request_id, decision)
 
     def _wait(self, command: Command) -> None:
         pending = command.content.get("pending") or []
         for request_id in [item for item in self._requests if item not in pending]:
-            _fill(self._requests.pop(request_id), answer=self._decisions.get(request_id))
+            place = self._requests.pop(request_id)
+            if request_id in self._decisions:
+                _fill(place, answer=self._decisions[request_id])
+        step = self._steps[-1]
         for request_id in [item for item in pending if item not in self._requests]:
-            self._requests[request_id] = (self._open, len(self._open.calls))
-            node = self._open.calls[-1].node if self._open.calls else ""
+            self._requests[request_id] = (step, len(step.calls))
+            node = step.calls[-1].node if step.calls else ", ".join(step.nodes)
             asked = DoorCall(text=f"decision on {request_id!r}", node=node, question=request_id)
-            self._open.calls.append(asked)
+            step.calls.append(asked)
 
 
-def _fill(place: tuple[_Open, int], **how: Any) -> None:
+def _fill(place: tuple[_Making, int], **how: Any) -> None:
     step, index = place
     step.calls[index] = step.calls[index].model_copy(update={**how, "answered": True})
 
 
-def _nodes(step: _Open) -> tuple[str, ...]:
-    """Return the nodes of a superstep; of the first one only those are known that asked something."""
-    return step.nodes or tuple(dict.fromkeys(call.node for call in step.calls if call.node))
+def _entry(history: History, code: Code) -> tuple[str, ...]:
+    """Return the nodes that every turn begins with, or () when an edge chooses them."""
+    agent = code.runtime.agents.get(agent_of(history))
+    if agent is None:
+        return ()
+    first = [edge for edge in agent.graph.get_graph().edges if edge.source == START]
+    if any(edge.conditional for edge in first):
+        return ()
+    return tuple(edge.target for edge in first)
 
 
 def _sequences(completion: WorkflowActivationCompletion) -> Iterator[int]:
@@ -247,6 +271,13 @@ def _sequences(completion: WorkflowActivationCompletion) -> Iterator[int]:
             yield command.schedule_activity.seq
         elif command.HasField("schedule_local_activity"):
             yield command.schedule_local_activity.seq
+
+
+def _how(ended: Command | None) -> str:
+    if ended is None:
+        return ""
+    result = ended.content if isinstance(ended.content, dict) else {}
+    return "cancelled" if result.get("status") == "cancelled" else ended.name
 
 
 def _failure(ended: Command | None) -> Problem | None:

@@ -55,7 +55,7 @@ class Decisions:
         for request_id in gone:
             if request_id in self._ended:
                 continue
-            sent = next((item for item in self._sent if _fits(item.decision, request_id)), None)
+            sent = next((item for item in self._sent if fits(item.decision, request_id)), None)
             if sent is None:
                 self._ended[request_id] = "withdrawn"
                 steps.append(Withdrawn(event_id=event_id, at=at, request_id=request_id))
@@ -95,14 +95,14 @@ class Decisions:
             message = f"request {request_id!r} was {ended} before."
         elif request_id not in self.pending:
             code, message = "UNKNOWN_REQUEST", f"this run had no open request {request_id!r}."
-        elif not _fits(decision, request_id):
+        elif not fits(decision, request_id):
             code, message = "DIGEST_MISMATCH", "it was about another action."
         else:
             code, message = "DECISION_REFUSED", "the audit store has the reason."
         return DecisionAnswer(accepted=False, request_id=request_id, code=code, message=message)
 
 
-def _fits(decision: Any, request_id: str) -> bool:
+def fits(decision: Any, request_id: str) -> bool:
     """Whether a decision names the request and the digest that the request's id carries."""
     if not isinstance(decision, dict) or decision.get("request_id") != request_id:
         return False

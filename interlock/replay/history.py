@@ -17,7 +17,8 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
 from interlock.errors import BadInput, RunNotFound
-from interlock.replay.payloads import first, is_stored, payloads_in, put_back
+from interlock.replay.payloads import first, is_stored, payloads_in, plain, put_back
+from interlock.workflows.search import AGENT
 
 FORMAT = "interlock-history/1"
 """Stands under `format` in an export."""
@@ -173,6 +174,15 @@ def not_found(error: RPCError, workflow_id: str, run_id: str | None) -> RunNotFo
         f"the server has no {which}: {error.message}. List the runs there are with "
         "`interlock list`. A run past the namespace's retention is gone."
     )
+
+
+def agent_of(history: History) -> str:
+    """Return the name of the run's agent, or '' when the run did not come as far."""
+    for event in history.events:
+        attributes = event.upsert_workflow_search_attributes_event_attributes.search_attributes
+        if AGENT.name in attributes.indexed_fields:
+            return str(plain(attributes.indexed_fields[AGENT.name]))
+    return ""
 
 
 async def _first_event(handle: WorkflowHandle[Any, Any]) -> HistoryEvent:

@@ -1,8 +1,8 @@
-"""A workflow runner that lets someone watch each activation of a replay, and stop it."""
+"""A workflow runner that lets someone watch each activation of a replay, and end it."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
@@ -11,23 +11,29 @@ from temporalio.converter import SerializationContext, StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
 from temporalio.workflow import Info
 
+Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
+"""Runs the workflow's code: answers go in, commands come out."""
+
 
 class Watcher(Protocol):
-    """Who is told of activations."""
+    """Who stands between Temporal and the workflow's code."""
 
-    def around(self, activation: WorkflowActivation) -> AbstractContextManager[None]:
-        """Return a context in which the workflow's code runs."""
+    def watch(
+        self, activation: WorkflowActivation, activate: Activate
+    ) -> WorkflowActivationCompletion:
+        """Call `activate` once and return what Temporal is told; `ended` ends the replay."""
         ...
 
-    def after(
-        self, activation: WorkflowActivation, completion: WorkflowActivationCompletion
-    ) -> str:
-        """Take note of what the code did; return why the replay has to stop, or ''."""
-        ...
+
+def ended(activation: WorkflowActivation, why: str) -> WorkflowActivationCompletion:
+    """Return a completion that ends a replay."""
+    completion = WorkflowActivationCompletion(run_id=activation.run_id)
+    completion.failed.failure.message = why
+    return completion
 
 
 class WatchedRunner(WorkflowRunner):
-    """Runs workflows by another runner and tells a watcher."""
+    """Runs workflows by another runner, watched."""
 
     def __init__(self, runner: WorkflowRunner, watcher: Watcher) -> None:
         self._runner = runner
@@ -50,13 +56,7 @@ class _WatchedInstance(WorkflowInstance):
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         if any(job.HasField("remove_from_cache") for job in act.jobs):
             return self._instance.activate(act)
-        with self._watcher.around(act):
-            completion = self._instance.activate(act)
-        stop = self._watcher.after(act, completion)
-        if stop:
-            completion = WorkflowActivationCompletion(run_id=act.run_id)
-            completion.failed.failure.message = stop
-        return completion
+        return self._watcher.watch(act, self._instance.activate)
 
     def get_serialization_context(self, command_info: Any) -> SerializationContext | None:
         return self._instance.get_serialization_context(command_info)

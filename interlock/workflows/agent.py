@@ -121,6 +121,11 @@ class HostsAgent:
         return self._session.transcript()
 
     @workflow.query
+    def state(self) -> dict[str, Any]:
+        """The graph's state as of the last superstep, as plain JSON without its messages."""
+        return self._session.values()
+
+    @workflow.query
     def graph(self) -> str:
         """The graph as Mermaid text, with the current node lit."""
         return self._session.picture()

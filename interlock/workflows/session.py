@@ -328,6 +328,13 @@ class Session:
         found = _messages(values)
         return list(messages_to_dict(found))
 
+    def values(self) -> dict[str, Any]:
+        """Return the graph's state without its messages."""
+        if self._run is None or self._host is None:
+            return {}
+        agent = current_runtime().agent(self._run.request.agent)
+        return agent.write_output(self._host.state().values)
+
     def picture(self) -> str:
         """Return the graph as Mermaid text."""
         return self._host.picture() if self._host else ""

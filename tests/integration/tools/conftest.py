@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,11 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """Give a bench on a ledger in a new SQLite file."""
     async with Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as database:
         yield Bench(SqlLedger(database))
+
+
+@pytest.fixture
+def release() -> Iterator[threading.Event]:
+    """Give an event that threads of tools wait for; the end of the test sets it."""
+    event = threading.Event()
+    yield event
+    event.set()

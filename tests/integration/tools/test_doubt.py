@@ -126,9 +126,10 @@ async def test_a_call_over_its_time_is_in_doubt(bench: Bench, kind: str, status:
     assert len(bench.shop.paid) == 1
 
 
-async def test_a_thread_that_runs_on_keeps_the_doubt(bench: Bench) -> None:
+async def test_a_thread_that_runs_on_keeps_the_doubt(
+    bench: Bench, release: threading.Event
+) -> None:
     """'Did not happen' is not believed while the call is still running."""
-    release = threading.Event()
 
     @tool(effect=Effect.EXTERNAL, timeout_seconds=0.05, reconcile=lambda key: None)
     def pay(amount: int) -> int:
@@ -137,7 +138,6 @@ async def test_a_thread_that_runs_on_keeps_the_doubt(bench: Bench) -> None:
         return amount
 
     outcome = await bench.gateway(pay).run(bench.call())
-    release.set()
     assert outcome.status == "unknown"
 
 

@@ -218,9 +218,8 @@ async def test_a_read_that_kills_its_workers_is_given_up(bench: Bench) -> None:
     assert bench.shop.attempts == 1
 
 
-async def test_a_read_that_hangs_is_ended(bench: Bench) -> None:
+async def test_a_read_that_hangs_is_ended(bench: Bench, release: threading.Event) -> None:
     """The tool's timeout bounds one attempt."""
-    release = threading.Event()
 
     @tool(effect=Effect.READ, timeout_seconds=0.05, attempts=1)
     def pay(amount: int) -> bool:
@@ -228,7 +227,6 @@ async def test_a_read_that_hangs_is_ended(bench: Bench) -> None:
         return release.wait()
 
     outcome = await bench.gateway(pay).run(bench.call())
-    release.set()
     assert outcome.code == "TOOL_UNAVAILABLE"
     assert "no answer within 0.05 s" in outcome.message
 

@@ -1,0 +1,62 @@
+"""The graph as Interlock's agents: with tools that have effects, with tools that read, and a talk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langgraph.graph import START, MessagesState, StateGraph
+
+from bench.graph import Node, State, book, build, prompt
+from interlock.agents import agent, model
+from interlock.tools import Effect, Tool, tool
+
+
+@tool(effect=Effect.EXTERNAL)
+async def book_effect(topic: str, number: int) -> str:
+    """Book a note. It changes the world, so each call is claimed and settled in the ledger."""
+    return book(topic, number)
+
+
+@tool(effect=Effect.READ, local=True)
+async def look_up(topic: str, number: int) -> str:
+    """Look a note up. It only reads, so it runs as a local activity."""
+    return book(topic, number)
+
+
+async def think(state: State) -> dict[str, Any]:
+    """Ask the deployment's model."""
+    answer = await model("fast").ainvoke(prompt(state["topic"], len(state["notes"])))
+    return {"notes": [answer.text]}
+
+
+def acting(with_tool: Tool) -> Node:
+    """Return a node that calls a tool."""
+
+    async def act(state: State) -> dict[str, Any]:
+        arguments = {"topic": state["topic"], "number": len(state["notes"])}
+        return {"notes": [await with_tool.ainvoke(arguments)]}
+
+    return act
+
+
+async def reply(state: MessagesState) -> dict[str, Any]:
+    """Answer the conversation."""
+    return {"messages": [await model("fast").ainvoke(state["messages"])]}
+
+
+def talk() -> StateGraph[MessagesState, None, MessagesState, MessagesState]:
+    """Return a graph of one model call for each message."""
+    graph: StateGraph[MessagesState, None, MessagesState, MessagesState] = StateGraph(MessagesState)
+    graph.add_node("reply", reply)
+    graph.add_edge(START, "reply")
+    return graph
+
+
+AGENTS = [
+    agent("effects", build(think, acting(book_effect)), tools=[book_effect]),
+    agent("reads", build(think, acting(look_up)), tools=[look_up]),
+]
+"""The agents of the deployment that is measured."""
+
+TALKER = agent("talker", talk)
+"""The agent of the conversation whose history is measured."""

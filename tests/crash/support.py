@@ -1,0 +1,63 @@
+"""The support copilot as the crash tests host it: the real graph and tools, short timeouts.
+
+A lost attempt's ledger row is taken over after the tool's timeout, so short ones make short tests.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.support.graph import build
+from interlock.agents import Agent, agent
+from interlock.tools import Tool
+from tools.contracts import TOOLS, refund
+from tools.refund_blind import refund_blind
+
+_TIMEOUT_SECONDS = 2.0
+
+MESSAGE = "My order A-1042 arrived broken, I want my money back."
+"""What the customer writes."""
+ORDER = "A-1042"
+
+SCRIPT: dict[str, Any] = {
+    "conversations": {
+        "copilot": {
+            "pick": "match",
+            "steps": [
+                {
+                    "expect": {"schema": "Wish"},
+                    "answer": {"json": {"amount": "", "reason": "arrived broken"}},
+                },
+                {
+                    "expect": {"system": "You write for Harbour Lane"},
+                    "answer": {
+                        "text": "We are sorry that your order arrived broken. Your money has been "
+                        "returned to your original payment method."
+                    },
+                },
+            ],
+        }
+    }
+}
+"""What the model says."""
+
+
+def _copy(tool: Tool, **changes: Any) -> Tool:
+    contract = tool.contract.model_copy(update=changes)
+    return tool.model_copy(update={"name": contract.name, "contract": contract})
+
+
+def _hosting(refunding: Tool) -> Agent:
+    """Return the copilot with another tool of the name 'refund'."""
+    tools = [refunding if tool.name == "refund" else tool for tool in TOOLS]
+    quick = [
+        _copy(tool, timeout_seconds=_TIMEOUT_SECONDS) if tool.contract.effect.changes_world else tool
+        for tool in tools
+    ]
+    return agent("support", build, tools=quick)
+
+
+reconciling = _hosting(refund)
+"""The copilot as it is: the refund tool can look up what became of a lost call."""
+blind = _hosting(_copy(refund_blind, name="refund"))
+"""The copilot with a refund tool that cannot."""

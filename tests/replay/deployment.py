@@ -1,0 +1,89 @@
+"""The agents whose runs these tests record and replay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AnyMessage
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
+from typing_extensions import Annotated, TypedDict
+
+from interlock.agents import Agent, agent, model
+from interlock.replay import Code, History, load_code, read_file
+from interlock.settings import Settings
+from tests.graphs import everything, shopper
+
+GOLDEN = Path(__file__).parent / "golden"
+"""Recorded runs of these agents; `python -m tests.replay.record` records them anew."""
+
+SCRIPT = {
+    "conversations": {
+        "everything": {
+            "when": "buy these",
+            "steps": [{"answer": {"text": "start"}}, {"answer": {"text": "I would buy."}}],
+        },
+        "pay once": {
+            "when": "pay once",
+            "steps": [
+                {
+                    "answer": {
+                        "tool_calls": [
+                            {"name": "price_of", "args": {"article": "lamp"}, "id": "c0"},
+                            {"name": "pay", "args": {"account": "once", "amount": 7}, "id": "c1"},
+                        ]
+                    }
+                },
+                {"expect": {"role": "tool"}, "answer": {"text": "Done."}},
+            ],
+        },
+        "talk": {
+            "when": "talk",
+            "steps": [{"answer": {"text": f"answer {number}"}} for number in range(20)],
+        },
+    }
+}
+"""What the scripted model says."""
+
+
+class Talk(TypedDict):
+    """The state of the talker."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+
+
+async def chat(state: Talk) -> dict[str, Any]:
+    """Answer."""
+    return {"messages": [await model("fast").ainvoke(state["messages"])]}
+
+
+def talker() -> Agent:
+    """Return an agent that answers."""
+
+    def graph() -> StateGraph[Talk, None, Talk, Talk]:
+        made: StateGraph[Talk, None, Talk, Talk] = StateGraph(Talk)
+        made.add_node("chat", chat)
+        made.add_edge(START, "chat")
+        made.add_edge("chat", END)
+        return made
+
+    return agent("talker", graph)
+
+
+def agents() -> list[Agent]:
+    """Return all of them."""
+    return [everything(), shopper(), talker()]
+
+
+def code(changed: Sequence[Agent] = ()) -> Code:
+    """Return today's code, with some agents in the place of those of the same name."""
+    names = {item.name for item in changed}
+    kept = [item for item in agents() if item.name not in names]
+    return load_code(Settings(), agents=[*kept, *changed])
+
+
+def golden(name: str) -> History:
+    """Return a recorded run."""
+    return read_file(GOLDEN / f"{name}.json")
