@@ -81,8 +81,9 @@ def history(workflow_id: RunId, part: PartId = "", as_json: Json = False) -> Non
 async def _read(out: Output, source: str, part: str) -> History:
     from interlock.replay import history
 
-    if Path(source).is_file():
-        return history.read_file(Path(source))
+    file = _file(source)
+    if file is not None:
+        return history.read_file(file)
     from interlock.cli.runs import Runs
     from interlock.cli.temporal import explained
 
@@ -90,6 +91,11 @@ async def _read(out: Output, source: str, part: str) -> History:
         runs = await Runs.connect()
         with explained(source):
             return await history.fetch(runs.client, source, part or None)
+
+
+def _file(source: str) -> Path | None:
+    path = Path(source)
+    return path if path.is_file() else None
 
 
 async def _replay(out: Output, source: str, part: str) -> None:
@@ -215,13 +221,24 @@ def _one_superstep(step: Superstep) -> list[Text]:
 def _call_lines(call: DoorCall) -> list[Text]:
     lines = [line(("  call     ", "dim"), f"{call.node + ': ' if call.node else ''}{call.text}")]
     if call.question is not None:
-        lines.append(line(("    asked  ", "dim"), compact(call.question, _LONG)))
+        lines.append(line(("    asked  ", "dim"), compact(_tidy(call.question), _LONG)))
     if call.error is not None:
         lines.append(
             line(("    failed ", "dim"), (f"{call.error.code}: {call.error.message}", "red"))
         )
     elif call.answered:
-        lines.append(line(("    got    ", "dim"), compact(call.answer, _LONG)))
+        lines.append(line(("    got    ", "dim"), compact(_tidy(call.answer), _LONG)))
     else:
         lines.append(line(("    got    ", "dim"), "no answer"))
     return lines
+
+
+def _tidy(data: Any) -> Any:
+    """Return a call's data without what is empty, and without who it is for: that is one run."""
+    if not isinstance(data, dict):
+        return data
+    return {
+        key: value
+        for key, value in data.items()
+        if key != "context" and value not in (None, "", [], {})
+    }

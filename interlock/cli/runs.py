@@ -168,10 +168,9 @@ class Runs:
 
     async def open_requests(self) -> list[OpenRequest]:
         """Return the requests of all runs that wait for a decision, oldest first."""
-        waiting: list[str] = []
+        found_runs = self.client.list_workflows(RunFilter(status="waiting").query())
         with explained():
-            async for execution in self.client.list_workflows(RunFilter(status="waiting").query()):
-                waiting.append(execution.id)
+            waiting = [execution.id async for execution in found_runs]
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def ask(workflow_id: str) -> list[OpenRequest]:

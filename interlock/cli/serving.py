@@ -6,8 +6,10 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 from temporalio.client import Client
@@ -38,8 +40,8 @@ async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool) ->
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(_signals())
         stack.enter_context(_one_for(settings))
-        with out.working("starting the Temporal server"):
-            server = await stack.enter_async_context(_server(settings, port, ui))
+        out.note("starting the Temporal server")
+        server = await stack.enter_async_context(_server(settings, port, ui))
         stack.enter_context(_noted(settings, server))
         here = _at(settings, server.address)
         if worker:
@@ -91,7 +93,7 @@ async def _polled(runs: Runs) -> None:
     """Wait until the server has seen a worker on the workflow queue."""
     try:
         async with asyncio.timeout(_POLL_SECONDS):
-            while not await runs.has_worker():
+            while not await runs.has_worker():  # noqa: ASYNC110  only the server can tell
                 await asyncio.sleep(_LOOK_SECONDS)
     except TimeoutError as error:
         raise TemporalUnreachable(
@@ -102,22 +104,40 @@ async def _polled(runs: Runs) -> None:
 
 @asynccontextmanager
 async def _server(settings: Settings, port: int | None, ui: bool) -> AsyncIterator[Server]:
+    folder = data_folder(settings)
     async with AsyncExitStack() as stack:
         try:
-            server = await stack.enter_async_context(
-                running_server(
-                    data_folder(settings) / "temporal.db",
-                    namespace=settings.temporal.namespace,
-                    port=port,
-                    ui=ui,
+            with _printing_to(folder / "temporal.log"):
+                server = await stack.enter_async_context(
+                    running_server(
+                        folder / "temporal.db",
+                        namespace=settings.temporal.namespace,
+                        port=port,
+                        ui=ui,
+                    )
                 )
-            )
         except RuntimeError as error:
             raise TemporalUnreachable(
-                f"the Temporal server did not start: {error}. Is the port taken? `interlock doctor` "
-                "says which Temporal binary is used."
+                f"the Temporal server did not start: {error}. Is the port taken? Its own words are in "
+                f"{str(folder / 'temporal.log')!r}; `interlock doctor` says which binary is used."
             ) from error
         yield server
+
+
+@contextmanager
+def _printing_to(path: Path) -> Iterator[None]:
+    """Let a child process that starts in the block print to a file: ours has an answer to give."""
+    sys.stdout.flush()
+    kept = os.dup(1), os.dup(2)
+    with path.open("a") as file:
+        try:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            yield
+        finally:
+            for stream, was in zip((1, 2), kept, strict=True):
+                os.dup2(was, stream)
+                os.close(was)
 
 
 @contextmanager

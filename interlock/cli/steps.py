@@ -69,7 +69,9 @@ def _detail(name: str, value: Any) -> Text:
 
 
 def _call(name: str, arguments: Any) -> str:
-    return f"{name}({compact(arguments, _SHORT) if arguments else ''})"
+    """Return a call in words; a history does not always keep the arguments."""
+    shown = "…" if arguments is None else compact(arguments, _SHORT) if arguments else ""
+    return f"{name}({shown})"
 
 
 def _started(step: kinds.Started) -> Shown:

@@ -155,7 +155,7 @@ class LocalClock:
         began = max(time for known_from, time in self._times if known_from <= asked)
         taken = max(0.0, over - began)
         self._times.append((asked + taken, over))
-        return taken
+        return round(taken, 6)
 
 
 def summary_of(metadata: UserMetadata) -> str:

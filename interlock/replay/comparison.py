@@ -33,6 +33,9 @@ _CONTRACTS: dict[str, type[BaseModel]] = {
 _DERIVED = ("effect_key", "grant.digest")
 """Digests of arguments: they differ because an argument does."""
 
+_CLOCK = ".checkpoint.ts"
+"""LangGraph stamps a checkpoint, which continue-as-new carries, with the time of the machine."""
+
 _LOCAL_MACHINE = re.compile(r"LocalActivity\((\d+)\)")
 _EVENT = re.compile(r"HistoryEvent\(id: (\d+)")
 _ACTIVITY_ID = re.compile(r"activity id '?\"?([^'\" ]+)")
@@ -205,7 +208,7 @@ def _changes(known: Command, command: Command) -> tuple[Change, ...]:
         now = {key: now.get(key) for key in before}
     if digest(before) == digest(now):
         return ()
-    found = list(_differences(before, now, ""))
+    found = [item for item in _differences(before, now, "") if not item.path.endswith(_CLOCK)]
     causes = [item for item in found if item.path not in _DERIVED]
     return tuple(causes or found)
 

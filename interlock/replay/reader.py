@@ -116,6 +116,8 @@ class StepReader:
         return []
 
     def _task_failed(self, event: HistoryEvent, data: Any) -> list[Step]:
+        if data.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND:
+            return []  # something arrived while the run was about to end: it looks at that first
         cause = WorkflowTaskFailedCause.Name(data.cause)
         return [
             Stumbled(

@@ -7,6 +7,9 @@ Three things are set, each seen to break a run without it (docs/decisions/0002):
 * `run_in_executor` of the workflow's loop runs its function inline, so sync nodes and edges work.
 * langsmith's thread hop runs inline too; several stock middlewares need it.
 
+Two ways of streaming are refused instead: `stream_mode="messages"` yields nothing in a workflow and
+`astream_events` never ends.
+
 Outside a workflow nothing changes.
 """
 
@@ -20,14 +23,19 @@ from typing import Any
 
 import langgraph.pregel._checkpoint as pregel_checkpoint
 import langsmith
+from langchain_core.runnables import Runnable
 from langgraph.checkpoint.base.id import UUID as SortableUUID  # noqa: N811  LangGraph's own class of version 6 ids
 from langgraph.checkpoint.base.id import uuid6 as clock_uuid6
+from langgraph.pregel import Pregel
 from temporalio import workflow
+
+from interlock.errors import UnsupportedInWorkflow
 
 _UUID_EPOCH = 0x01B21DD213814000
 """100-nanosecond intervals between 1582-10-15 and 1970-01-01."""
 
 _random_uuid4 = uuid.uuid4
+_stream = Pregel.astream
 _last_tick: ContextVar[list[int]] = ContextVar("interlock_last_tick")
 
 
@@ -36,6 +44,10 @@ def install() -> None:
     uuid.uuid4 = _uuid4
     vars(pregel_checkpoint)["uuid6"] = _uuid6
     langsmith.set_runtime_overrides(aio_to_thread=_inline_hop)
+    if Pregel.astream is not _astream:
+        setattr(Pregel, "astream", _astream)  # noqa: B010  mypy takes no assignment to a method
+        for kind in (Runnable, Pregel):
+            setattr(kind, "astream_events", _refuse_events(kind.astream_events))  # noqa: B010
 
 
 def enter_workflow() -> None:
@@ -43,6 +55,31 @@ def enter_workflow() -> None:
     _last_tick.set([0])
     loop: Any = asyncio.get_running_loop()  # this workflow's own
     loop.run_in_executor = _run_inline
+
+
+def _astream(graph: Any, *args: Any, **kwargs: Any) -> Any:
+    """Stand in for `Pregel.astream`: the same, but for token streams inside a workflow."""
+    asked = kwargs.get("stream_mode")
+    modes = [asked] if isinstance(asked, str) else list(asked or [])
+    if "messages" in modes and workflow.in_workflow():
+        raise UnsupportedInWorkflow(
+            "stream_mode='messages' yields nothing inside a workflow: a model call is one recorded "
+            "answer. Use 'values' or 'updates'."
+        )
+    return _stream(graph, *args, **kwargs)
+
+
+def _refuse_events(method: Callable[..., Any]) -> Callable[..., Any]:
+    def astream_events(runnable: Any, *args: Any, **kwargs: Any) -> Any:
+        """Stand in for `astream_events`: the same, but inside a workflow."""
+        if workflow.in_workflow():
+            raise UnsupportedInWorkflow(
+                "astream_events waits for ever inside a workflow. Use ainvoke, or astream with "
+                "'values' or 'updates'."
+            )
+        return method(runnable, *args, **kwargs)
+
+    return astream_events
 
 
 def _run_inline(_executor: object, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:

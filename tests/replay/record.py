@@ -97,9 +97,7 @@ async def _chain(env: WorkerEnv) -> None:
         await _save(env, f"chain-{part}", handle.id, run_id)
 
 
-async def _save(
-    env: WorkerEnv, name: str, workflow_id: str, run_id: str | None = None
-) -> None:
+async def _save(env: WorkerEnv, name: str, workflow_id: str, run_id: str | None = None) -> None:
     text = await export(env.client, workflow_id, run_id)
     (GOLDEN / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 

@@ -46,6 +46,28 @@ async def breaks(state: MessagesState) -> dict[str, Any]:
     raise KeyError("colour")
 
 
+async def streams(state: MessagesState) -> dict[str, Any]:
+    """Streams tokens of a graph inside its node."""
+    async for _ in inner().astream(state, stream_mode=["values", "messages"]):
+        pass
+    return {}
+
+
+async def listens(state: MessagesState) -> dict[str, Any]:
+    """Listens to events of a graph inside its node."""
+    async for _ in inner().astream_events(state, version="v2"):
+        pass
+    return {}
+
+
+def inner() -> Any:
+    """A graph of one node that talks."""
+    graph: StateGraph[MessagesState, None, MessagesState, MessagesState] = StateGraph(MessagesState)
+    graph.add_node("chat", chat)
+    graph.add_edge(START, "chat")
+    return graph.compile()
+
+
 async def waits(state: MessagesState) -> dict[str, Any]:
     """Calls a tool that never answers."""
     await slow.ainvoke({"name": str(state["messages"][0].text)})
@@ -105,6 +127,8 @@ async def env(server: Client, tmp_path_factory: pytest.TempPathFactory) -> Async
         one_node("breaker", breaks),
         one_node("waiter", waits),
         one_node("looper", loops, loop=True),
+        one_node("streamer", streams),
+        one_node("listener", listens),
         shopper(),
         everything(),
     ]
@@ -225,6 +249,25 @@ async def test_a_graph_that_never_ends_is_stopped(env: WorkerEnv) -> None:
     error = await failure(env, await env.start("looper", "hi"))
     assert error.type == "LIMIT_REACHED"
     assert "more than 12 steps" in error.message
+
+
+@pytest.mark.parametrize("name", ["streamer", "listener"])
+async def test_streams_that_cannot_work_are_refused(env: WorkerEnv, name: str) -> None:
+    """They fail the run with what to use, instead of yielding nothing or hanging."""
+    error = await failure(env, await env.start(name, "talk"))
+    assert error.type == "UNSUPPORTED_IN_WORKFLOW"
+    assert "'values' or 'updates'" in error.message
+
+
+async def test_tracing_stays_out_of_the_workflow(
+    env: WorkerEnv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With LangSmith tracing on, the graph does no network call of its own and replays."""
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    monkeypatch.setenv("LANGSMITH_API_KEY", "none")
+    handle = await env.start("shopper", "unknown tool")
+    assert (await env.result(handle)).reply == "ok"
+    await env.replay(handle)
 
 
 async def test_unknown_agent_is_named(env: WorkerEnv) -> None:

@@ -1,0 +1,85 @@
+"""A person who decides on what a run asks, from outside, whatever happens to its worker meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError, RPCStatusCode
+
+Choose = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+"""Turns a request into `verb` and what belongs to it."""
+
+_LOOK = timedelta(seconds=5)
+_NO_WORKER = (
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.FAILED_PRECONDITION,
+)
+"""What the server says while a killed worker has no successor yet."""
+
+
+class Reviewer:
+    """Decides once on each request of a run, by update."""
+
+    def __init__(self, handle: WorkflowHandle[Any, Any], choose: Choose) -> None:
+        self._handle = handle
+        self._choose = choose
+        self.announced: list[str] = []
+        """Ids of the requests that the run's history tells of, each once, in order."""
+        self.decided: list[tuple[str, str]] = []
+        """Kind of the request and verb of each decision."""
+
+    async def work(self) -> None:
+        """Follow the run to its end and decide on what it asks."""
+        async for event in self._handle.fetch_history_events(wait_new_event=True):
+            for request_id in requests_in(event):
+                if request_id not in self.announced:
+                    self.announced.append(request_id)
+                    await self._decide(request_id)
+
+    async def _decide(self, request_id: str) -> None:
+        while True:
+            try:
+                pending = await self._handle.query("pending_approvals", rpc_timeout=_LOOK)
+                found = [item for item in pending["requests"] if item["id"] == request_id]
+                if not found:
+                    return  # an update whose answer was lost was heard
+                await self._submit(found[0])
+            except RPCError as error:
+                if error.status not in _NO_WORKER:
+                    raise
+            except WorkflowUpdateRPCTimeoutOrCancelledError:
+                continue
+            else:
+                return
+
+    async def _submit(self, request: dict[str, Any]) -> None:
+        decision = {
+            "request_id": request["id"],
+            "digest": request["digest"],
+            "reviewer": "driver",
+            **await self._choose(request),
+        }
+        answer = await self._handle.execute_update(
+            "submit_decision",
+            decision,
+            # The same id again is the same update, for a sender who does not know if it was heard.
+            id=f"decide-{request['id']}",
+            rpc_timeout=_LOOK,
+        )
+        assert answer["accepted"], answer
+        self.decided.append((request["kind"], decision["verb"]))
+
+
+def requests_in(event: HistoryEvent) -> list[str]:
+    """Return the ids of the open requests, if an event says what they are."""
+    if not event.HasField("workflow_properties_modified_event_attributes"):
+        return []
+    fields = event.workflow_properties_modified_event_attributes.upserted_memo.fields
+    found: list[str] = json.loads(fields["pending"].data) if "pending" in fields else []
+    return found
