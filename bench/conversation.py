@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from statistics import mean
 
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from bench.deployment import TALKER
+from bench.systems import Handle
 from interlock.testing import worker_env
 
 MESSAGE_BYTES = 2048
@@ -37,10 +38,37 @@ async def bytes_per_model_call(
         folder: An empty folder for the deployment.
         turns: The turns to look at, in order, the first at least `WINDOW`.
     """
-    sizes: list[int] = []
     async with worker_env(
         client, folder, agents=[TALKER], script=_SCRIPT, temporal={"history_events": _EVENTS}
     ) as env:
-        handle = await env.start("talker", _message(1), conversation=True)
-        ...
+        handle = await env.client.start_workflow(
+            "AgentWorkflow",
+            {"agent": TALKER.name, "input": _message(1), "conversation": True},
+            id=f"talk-{uuid.uuid4().hex}",
+            task_queue=env.task_queue,
+        )
+        sizes: list[int] = []
+        async with aclosing(_turn_sizes(handle)) as turn_sizes:
+            async for size in turn_sizes:
+                sizes.append(size)
+                if len(sizes) == turns[-1]:
+                    break
+                await handle.execute_update("submit_message", _message(len(sizes) + 1))
+        await handle.signal("cancel_run", "enough was said")
+        await handle.result()
     return {turn: round(mean(sizes[turn - WINDOW : turn]), 1) for turn in turns}
+
+
+def _message(turn: int) -> str:
+    return (f"Turn {turn}: where is my parcel? " * MESSAGE_BYTES)[:MESSAGE_BYTES]
+
+
+async def _turn_sizes(handle: Handle) -> AsyncGenerator[int, None]:
+    """Yield the bytes of each turn when it is over, over all runs of the conversation's chain."""
+    size = 0
+    while True:
+        async for event in handle.fetch_history_events(wait_new_event=True):
+            size += event.ByteSize()
+            if event.HasField("timer_started_event_attributes"):  # it waits for the next message
+                yield size
+                size = 0

@@ -21,20 +21,11 @@ QUEUE = "bench"
 @asynccontextmanager
 async def raw(address: str, _folder: Path) -> AsyncIterator[None]:
     """Host the raw workflow and its activities."""
-    from temporalio import activity
     from temporalio.client import Client
     from temporalio.worker import Worker
 
-    from bench.graph import FAKE, book, prompt
-    from bench.raw import Raw, Step
-
-    @activity.defn(name="think")
-    async def think(step: Step) -> str:
-        return (await FAKE.ainvoke(prompt(step.topic, step.number))).text
-
-    @activity.defn(name="act")
-    async def act(step: Step) -> str:
-        return book(step.topic, step.number)
+    from bench.activities import act, think
+    from bench.raw import Raw
 
     client = await Client.connect(address)
     async with Worker(client, task_queue=QUEUE, workflows=[Raw], activities=[think, act]):

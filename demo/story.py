@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -44,11 +45,20 @@ class CaseFollower(Follower):
     unattended: bool = False
     kills: int = 0
     approvals: int = 0
+    _told: asyncio.Task[None] | None = None
 
     def _show(self, step: Step) -> None:
         super()._show(step)
+        if self._told is None and getattr(step, "node", "") == "recall":
+            self._told = asyncio.create_task(self._tell_intent())
         if isinstance(step, Decided) and step.accepted and step.verb in ("approve", "edit"):
             self.approvals += 1
+
+    async def _tell_intent(self) -> None:
+        state = await self.runs.query(self.workflow_id, "state")
+        self.out.say(
+            f"           understood: {state['intent']}, order {state['order_id'] or 'not named'}"
+        )
 
     async def _ask(self, request_id: str) -> None:
         if self.worker is not None and not self.kills:

@@ -8,22 +8,46 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter, ExternalStorage
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverter,
+    ExternalStorage,
+    PayloadConverter,
+)
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
 from interlock.audit.external_storage import PayloadDriver
 from interlock.audit.payloads import FilePayloadStore
-from interlock.errors import TemporalUnreachable
+from interlock.errors import TemporalUnreachable, shortened
 from interlock.settings import Settings
 
 PAYLOAD_THRESHOLD = 128 * 1024
 """Bytes over which a payload goes to the payload store instead of the history."""
 
+_TRACEBACK = 20_000
+
 _DEFAULT_ADDRESS = "localhost:7233"
 _UP_FILE = "up.json"
+
+
+class ShortFailures(DefaultFailureConverter):
+    """Writes failures with messages and tracebacks of bounded length, whatever was raised.
+
+    They do not go to the payload store, and a failure over Temporal's limit of 2 MB is never taken:
+    the workflow task that reports it would be tried for ever.
+    """
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        """Convert an exception and, each by a call of its own, its causes."""
+        super().to_failure(exception, payload_converter, failure)
+        failure.message = shortened(failure.message)
+        failure.stack_trace = shortened(failure.stack_trace, _TRACEBACK)
 
 
 def data_folder(settings: Settings) -> Path:
@@ -40,7 +64,9 @@ def data_converter(settings: Settings) -> DataConverter:
     """Return the converter that callers, workers and replays of this deployment share."""
     driver = PayloadDriver(payload_store(settings))
     storage = ExternalStorage(drivers=[driver], payload_size_threshold=PAYLOAD_THRESHOLD)
-    return dataclasses.replace(pydantic_data_converter, external_storage=storage)
+    return dataclasses.replace(
+        pydantic_data_converter, external_storage=storage, failure_converter_class=ShortFailures
+    )
 
 
 def note_server(settings: Settings, address: str | None, ui: str | None = None) -> None:

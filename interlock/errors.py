@@ -57,6 +57,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+LONGEST_MESSAGE = 8_000
+"""Characters of a message. A longer one is cut: it names a thing that is no name, and a failure over
+Temporal's payload limit could never be reported, so its run would be tried for ever."""
+
 
 class InterlockError(Exception):
     """Root of the tree. ``code`` is stable; ``retryable`` is about the same call made again."""
@@ -66,6 +70,7 @@ class InterlockError(Exception):
 
     def __init__(self, message: str, **details: Any) -> None:
         """Keep ``message`` and JSON-safe ``details`` (shown by ``--json``, carried over Temporal)."""
+        message = shortened(message)
         super().__init__(message)
         self.message = message
         self.details = details
@@ -73,6 +78,15 @@ class InterlockError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """Survive pickling with the details."""
         return (_rebuild, (type(self), self.message, self.details))
+
+
+def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """Return `text`, or as much of its beginning and its end as `longest` characters hold."""
+    if len(text) <= longest:
+        return text
+    gap = f" ... [{len(text)} characters] ... "
+    kept = longest - len(gap)
+    return text[: kept // 2] + gap + text[len(text) - (kept - kept // 2) :]
 
 
 def _rebuild(kind: type[InterlockError], message: str, details: dict[str, Any]) -> InterlockError:

@@ -16,6 +16,9 @@ from temporalio.testing import WorkflowEnvironment
 from interlock.workflows import search
 
 _EXTRA = (
+    # No banner: standard output belongs to the program that runs the server.
+    "--output",
+    "none",
     # The default of 20 polls a second makes each step of a sequential run wait 50 ms.
     "--dynamic-config-value",
     "history.transferProcessorMaxPollRPS=5000",

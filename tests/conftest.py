@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest_asyncio
 from hypothesis import settings
 from temporalio.client import Client
 
+from interlock.cli.leaving import leave
 from interlock.server import running_server
 
 settings.register_profile("suite", deadline=None, print_blob=True)
@@ -24,6 +26,7 @@ async def server() -> AsyncIterator[Client]:
 
 
 SKIPPED: list[str] = []
+EXIT = pytest.StashKey[int]()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -36,3 +39,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """In CI every test has to run: a skipped one fails the suite."""
     if os.environ.get("CI") and SKIPPED and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    session.config.stash[EXIT] = int(session.exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End without tearing the interpreter down under the Temporal SDK: see `interlock.cli.leaving`."""
+    is_xdist_worker = hasattr(config, "workerinput")
+    if "temporalio" in sys.modules and EXIT in config.stash and not is_xdist_worker:
+        leave(config.stash[EXIT])

@@ -5,9 +5,6 @@ Commands import the rooms they need when they run, so that `interlock --help` is
 
 from __future__ import annotations
 
-import atexit
-import os
-import sys
 from collections.abc import Sequence
 
 
@@ -17,24 +14,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     Args:
         argv: The words after `interlock`; those of this process when left out.
     """
+    from interlock.cli.leaving import leave
     from interlock.cli.program import app
 
     try:
         app(argv)
     except SystemExit as end:
-        _leave(end.code if isinstance(end.code, int) else 0)
-
-
-def _leave(code: int) -> None:
-    """End the process at once.
-
-    Python's own way out takes its thread states down, and aborts (exit code 134, seen) when one of
-    the Temporal SDK's native threads comes back from a call at that moment.
-    """
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+        leave(end.code if isinstance(end.code, int) else 0)
 
 
 __all__ = ["main"]

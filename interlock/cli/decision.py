@@ -11,6 +11,8 @@ from interlock.cli.options import Json, Limit, Yes
 from interlock.cli.output import Output, line
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from interlock.cli.runs import OpenRequest, Runs
 
 _PANEL = "Reviewers"
@@ -193,7 +195,9 @@ async def _list(out: Output, run: str, limit: int, page: int) -> None:
     if not shown:
         out.answer([], "Nothing waits for a decision.")
         return
-    lines = [text for item in shown for text in (*request_lines(item), "")]
+    lines: list[RenderableType] = []
+    for item in shown:
+        lines += [*request_lines(item), ""]
     left = len(found) - page * limit
     more = [f"{left} more: --page {page + 1}"] if left > 0 else []
     out.answer(

@@ -41,11 +41,10 @@ class Output:
         """Whether a person at a terminal can be asked."""
         return not self.as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
-    def answer(self, data: Any, *text: RenderableType) -> None:
+    def answer(self, data: Any, *text: RenderableType, one_line: bool = False) -> None:
         """Print what the command was asked for: `data` as JSON, or `text`."""
         if self.as_json:
-            sys.stdout.write(to_json(data) + "\n")
-            sys.stdout.flush()
+            self.write(to_json(data, one_line=one_line) + "\n")
         else:
             self.say(*text)
 
@@ -85,12 +84,12 @@ class Output:
         return self._notes
 
 
-def to_json(data: Any) -> str:
-    """Return `data` (JSON types, pydantic models, lists of them) as readable JSON text."""
+def to_json(data: Any, *, one_line: bool = False) -> str:
+    """Return `data` (JSON types, pydantic models, lists of them) as JSON text."""
     from pydantic_core import to_jsonable_python
 
     plain = to_jsonable_python(data, inf_nan_mode="strings")
-    return json.dumps(plain, ensure_ascii=False, indent=2)
+    return json.dumps(plain, ensure_ascii=False, indent=None if one_line else 2)
 
 
 def compact(data: Any, limit: int = 0) -> str:

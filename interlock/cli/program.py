@@ -71,10 +71,10 @@ def _end(error: Exception, *, as_json: bool) -> int:
 
 def _end_usage(error: typer.TyperException, *, as_json: bool) -> int:
     if as_json:
-        text = error.format_message()  # type: ignore[attr-defined]  # of every usage error
+        text = error.format_message()
         failures.report("USAGE", text, {}, as_json=True)
     else:
-        error.show()  # type: ignore[attr-defined]  # the same
+        error.show()  # type: ignore[attr-defined]  # all that parsing raises have it
     return failures.USAGE
 
 

@@ -27,7 +27,7 @@ from interlock.workflows import search
 from interlock.workflows.calls import WORKFLOW_QUEUE
 from interlock.workflows.contract import MessageAnswer, PendingApprovals
 
-_PATIENCE = timedelta(seconds=15)
+_PATIENCE = timedelta(seconds=10)
 """How long a worker may take to answer a query or an update."""
 
 _AT_ONCE = 10

@@ -71,7 +71,7 @@ async def _ready(out: Output, stop: _Stop, told: dict[str, object]) -> None:
     if told.get("ui"):
         parts.append(f"ui {told['ui']}")
     parts.append("worker polls" if told["worker"] else "no worker")
-    out.answer({**told, "pid": os.getpid()}, ", ".join(parts))
+    out.answer({**told, "pid": os.getpid()}, ", ".join(parts), one_line=True)
     await stop.wait()
     out.note("stopping: what runs now is finished, the rest waits for the next start.")
 

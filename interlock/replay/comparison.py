@@ -122,7 +122,7 @@ class Comparison:
         if self._stopped:
             return
         said = self._error or _message(error)
-        expected = self._named_by(said) or self._next()
+        expected = self._named_by(said) or self._first_open()
         actual = next(iter(self._unrecorded), None) or next(
             (item for item in self.latest if not item.is_bookkeeping), None
         )
@@ -134,10 +134,10 @@ class Comparison:
             # Beyond the recorded part, or an addition that Temporal will find.
             self._unrecorded.append(command)
             return False
-        skipped = None if command.is_local else self._next(before=known.event_id)
-        if skipped is not None or not _same_act(known, command):
-            expected = skipped or (self._next() if known.is_bookkeeping else known) or known
-            self._add(expected, next(iter(self._unrecorded), command))
+        if not _same_act(known, command) or (
+            not command.is_local and self._first_open(before=known.event_id, local=False)
+        ):
+            self._add(self._expected(known), next(iter(self._unrecorded), command))
             return True
         del self._open[command.kind, command.key]
         changes = _changes(known, command)
@@ -146,15 +146,23 @@ class Comparison:
             self._add(known, command, kind=kind, changes=changes)
         return False
 
-    def _next(self, before: int | None = None) -> Command | None:
+    def _expected(self, known: Command) -> Command:
+        """Return what the code should have done where it did something else than `known`."""
+        if known.is_bookkeeping:
+            return self._first_open() or known
+        return self._first_open(before=known.event_id, local=not known.is_local) or known
+
+    def _first_open(self, before: int | None = None, *, local: bool = False) -> Command | None:
         """Return the first recorded command that did not happen yet, of those `before` an event.
 
-        Local activities are left out: they are recorded when they are over.
+        A local activity is recorded when it is over, so its place says only that it began earlier.
         """
         left = [
             item
             for item in self._open.values()
-            if not item.is_local and (before is None or item.event_id < before)
+            if (local or not item.is_local)
+            and not item.is_bookkeeping
+            and (before is None or item.event_id < before)
         ]
         return min(left, key=lambda item: item.event_id, default=None)
 

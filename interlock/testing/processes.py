@@ -45,9 +45,12 @@ class WorkerProcess:
 
     def __init__(self, process: ForkServerProcess, ready: Connection) -> None:
         self._process = process
-        self._ready = _readable(ready.fileno())
         self._channel = ready
-        self._gone = _readable(process.sentinel)
+        self._exit_code: int | None = None
+        self._said = _readable(ready.fileno())
+        self._ended = _readable(process.sentinel)
+        self.pid = process.pid or 0
+        """Process id."""
 
     @classmethod
     async def start(cls, hosting: Hosting) -> Self:
@@ -57,14 +60,9 @@ class WorkerProcess:
         _CONTEXT.set_forkserver_preload([__name__, *modules])  # the first start decides
         mine, theirs = _CONTEXT.Pipe(duplex=False)
         process = _CONTEXT.Process(target=_host, args=(hosting, theirs), daemon=True)
-        await asyncio.to_thread(process.start)  # the fork server imports, which takes seconds
+        await asyncio.to_thread(process.start)  # the fork server imports first: seconds, once
         theirs.close()
         return cls(process, mine)
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid or 0
 
     async def ready(self) -> None:
         """Wait until it polls for work.
@@ -72,28 +70,36 @@ class WorkerProcess:
         Raises:
             RuntimeError: it ended before; its log is `worker.log` in the data folder.
         """
-        await self._ready
+        await asyncio.wait({self._said, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+        if self._exit_code is not None or not self._channel.poll():
+            raise self._never_ready()
         try:
             self._channel.recv()
         except EOFError as error:
-            raise RuntimeError(
-                f"worker process {self.pid} ended before it was ready. Its log says why: "
-                "worker.log in the data folder."
-            ) from error
+            raise self._never_ready() from error
 
     async def gone(self) -> int:
         """Wait until it has ended and return its exit code: -9 after SIGKILL."""
-        await asyncio.shield(self._gone)
-        self._process.join()
-        return self._process.exitcode or 0
+        await asyncio.wait({self._ended})
+        if self._exit_code is None:
+            self._process.join()
+            self._exit_code = self._process.exitcode or 0
+            asyncio.get_running_loop().remove_reader(self._channel.fileno())
+            self._channel.close()
+            self._process.close()
+        return self._exit_code
 
     async def kill(self) -> None:
         """Kill it with SIGKILL, unless it has ended, and wait until it is gone."""
-        if not self._gone.done():
+        if not self._ended.done():
             os.kill(self.pid, signal.SIGKILL)
         await self.gone()
-        self._channel.close()
-        self._process.close()
+
+    def _never_ready(self) -> RuntimeError:
+        return RuntimeError(
+            f"worker process {self.pid} ended before it was ready. Its log says why: worker.log in "
+            "the data folder."
+        )
 
 
 def _readable(descriptor: int) -> asyncio.Future[None]:

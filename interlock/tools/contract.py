@@ -189,6 +189,9 @@ class ToolObserver(Protocol):
     ) -> Awaitable[None]:
         """Take note of a call that ended; told again when its activity runs again.
 
+        One call may end several times: unknown, then done after a person was asked. Call id, token
+        and status tell the ends apart.
+
         Args:
             call: The call.
             outcome: How it ended.

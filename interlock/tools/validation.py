@@ -120,14 +120,23 @@ class ResultForm:
 
 def _text(arguments: dict[str, Any], tool: str) -> bytes:
     try:
-        return json.dumps(jsonable(arguments), ensure_ascii=False).encode()
-    except (NotSerializable, UnicodeEncodeError) as error:
-        if isinstance(error, NotSerializable) and not isinstance(error.__cause__, UnicodeError):
+        return to_json(jsonable(arguments))
+    except NotSerializable as error:
+        if not _is_plain(arguments):
             raise
         raise BadArguments(
             f"the arguments of {tool!r} hold half of a surrogate pair. Send valid Unicode text.",
             tool=tool,
         ) from error
+
+
+def _is_plain(arguments: dict[str, Any]) -> bool:
+    """Whether these are JSON data, so that only their text can be at fault."""
+    try:
+        json.dumps(arguments)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _write(arguments: BaseModel, tool: str) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Where a trial kills the worker. `strike` waits for the moment and returns when the worker is gone."""
+"""Where a trial kills the worker. `strike` waits for the moment and says whether it came."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 from temporalio.client import WorkflowHandle
 
@@ -16,77 +16,35 @@ Hold = Literal["before-commit", "after-commit"]
 """A point inside the payment service at which it can be made to wait."""
 
 
-class Point(Protocol):
-    """A moment of a run."""
+@dataclass(frozen=True)
+class Struck:
+    """A run that a point waits in."""
 
-    @property
-    def name(self) -> str:
-        """What a report calls it."""
-        ...
-
-    @property
-    def kill(self) -> Kill | None:
-        """What the worker does by itself."""
-        ...
-
-    @property
-    def hold(self) -> Hold | None:
-        """Where the payment service waits."""
-        ...
-
-    async def strike(
-        self, worker: WorkerProcess, handle: WorkflowHandle[Any, Any], holds: Path
-    ) -> None:
-        """Wait for the moment, and for the worker's end."""
-        ...
+    worker: WorkerProcess
+    handle: WorkflowHandle[Any, Any]
+    holds: Path
+    """Folder of the payment service's hooks."""
 
 
 @dataclass(frozen=True)
 class AtEvent:
-    """As soon as the history has an event."""
+    """As soon as the run's history has an event."""
 
     number: int
     kill: Kill | None = None
-    hold: Hold | None = None
 
     @property
     def name(self) -> str:
         """'event 12'."""
         return f"event {self.number}"
 
-    async def strike(
-        self, worker: WorkerProcess, handle: WorkflowHandle[Any, Any], holds: Path
-    ) -> None:
+    async def strike(self, run: Struck) -> bool:
         """Follow the history and kill."""
-        async for event in handle.fetch_history_events(wait_new_event=True):
+        async for event in run.handle.fetch_history_events(wait_new_event=True):
             if event.event_id == self.number:
-                break
-        await worker.kill()
-
-
-@dataclass(frozen=True)
-class InCall:
-    """At a point of the refund that the tool gateway tells."""
-
-    point: CallPoint
-    tool: str = "refund"
-    hold: Hold | None = None
-
-    @property
-    def name(self) -> str:
-        """'before_claim'."""
-        return self.point
-
-    @property
-    def kill(self) -> Kill:
-        """The worker does it by itself."""
-        return KillInCall(tool=self.tool, point=self.point)
-
-    async def strike(
-        self, worker: WorkerProcess, handle: WorkflowHandle[Any, Any], holds: Path
-    ) -> None:
-        """Wait for the worker's end."""
-        await worker.gone()
+                await run.worker.kill()
+                return True
+        return False
 
 
 @dataclass(frozen=True)
@@ -101,41 +59,44 @@ class InService:
         """'service before-commit'."""
         return f"service {self.hold}"
 
-    async def strike(
-        self, worker: WorkerProcess, handle: WorkflowHandle[Any, Any], holds: Path
-    ) -> None:
+    async def strike(self, run: Struck) -> bool:
         """Kill while the service waits, then let it go on."""
-        await appears(holds / f"{self.hold}.reached")
-        await worker.kill()
-        (holds / self.hold).unlink()
+        gate = run.holds / self.hold
+        gate.touch()
+        await appears(run.holds / f"{self.hold}.reached")
+        await run.worker.kill()
+        gate.unlink()
+        return True
 
 
 @dataclass(frozen=True)
-class AfterStep:
-    """When a superstep is over, before the server hears of it."""
+class ByItself:
+    """Where the worker kills itself: in a tool call, or after a superstep."""
 
-    step: int
-    hold: Hold | None = None
+    name: str
+    kill: Kill
 
-    @property
-    def name(self) -> str:
-        """'superstep 3'."""
-        return f"superstep {self.step}"
-
-    @property
-    def kill(self) -> Kill:
-        """The worker does it by itself."""
-        return KillAfterStep(self.step)
-
-    async def strike(
-        self, worker: WorkerProcess, handle: WorkflowHandle[Any, Any], holds: Path
-    ) -> None:
+    async def strike(self, run: Struck) -> bool:
         """Wait for the worker's end."""
-        await worker.gone()
+        await run.worker.gone()
+        return True
 
 
-HOOKS: tuple[InCall | InService, ...] = (
-    *(InCall(point) for point in get_args(CallPoint)),
-    *(InService(point) for point in get_args(Hold)),
+Point = AtEvent | InService | ByItself
+
+
+def in_call(point: CallPoint, tool: str = "refund") -> ByItself:
+    """At a point of a tool's first call."""
+    return ByItself(point, KillInCall(tool=tool, point=point))
+
+
+def after_step(step: int) -> ByItself:
+    """When a superstep is over, before the server hears of it."""
+    return ByItself(f"superstep {step}", KillAfterStep(step))
+
+
+HOOKS: tuple[Point, ...] = (
+    *(in_call(point) for point in get_args(CallPoint)),
+    *(InService(hold) for hold in get_args(Hold)),
 )
 """Every point of a refund."""

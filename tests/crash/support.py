@@ -51,7 +51,9 @@ def _hosting(refunding: Tool) -> Agent:
     """Return the copilot with another tool of the name 'refund'."""
     tools = [refunding if tool.name == "refund" else tool for tool in TOOLS]
     quick = [
-        _copy(tool, timeout_seconds=_TIMEOUT_SECONDS) if tool.contract.effect.changes_world else tool
+        _copy(tool, timeout_seconds=_TIMEOUT_SECONDS)
+        if tool.contract.effect.changes_world
+        else tool
         for tool in tools
     ]
     return agent("support", build, tools=quick)

@@ -7,10 +7,12 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from temporalio.api.enums.v1 import EventType
@@ -25,92 +27,189 @@ from interlock.connection import data_folder
 from interlock.settings import Settings
 from interlock.testing.killing import calls_made
 from interlock.testing.processes import Hosting, WorkerProcess
-from tests.crash.points import Point
+from tests.crash.points import Point, Struck
 from tests.crash.reviewer import Choose, Reviewer
 
 _PATIENCE = timedelta(seconds=90)
-AT_ONCE = 3
-"""Trials that run at the same time: they wait for timeouts most of the time."""
+_LAST_CHANCE_SECONDS = 5.0
+"""How long the moment of a point may still come when the run is over."""
+_AT_ONCE = 3
+"""Trials that run at the same time: most of the time they wait for timeouts."""
+
+_Result = TypeVar("_Result")
 
 
 class Outcome(BaseModel):
-    """What one run left."""
+    """What a run left."""
 
     point: str
     killed: bool
-    """Whether the worker was killed while the run was open."""
     result: dict[str, Any]
     requests: list[str]
     """Ids of the requests that the history tells of."""
     decisions: list[tuple[str, str]]
-    """Kind of request and verb, in order."""
-    ledger: list[tuple[str, str, bool]]
-    """Tool, state and whether a decision was consumed, of each effect."""
+    """Kind of the request and verb of each decision."""
+    ledger: list[tuple[str, str, str | None]]
+    """Tool, state and consumed request of each effect."""
     audit: dict[str, int]
     """Number of audit events of each kind, name and outcome."""
     calls: dict[str, int]
-    """How often the implementation of each tool was called."""
+    """How often the implementation of each tool was begun."""
     history: list[str]
-    """Types of the run's events."""
+    """Type of each of the run's events."""
+    steps: int
+    """Supersteps of its graph."""
     seconds: float
+    refunds: int = 0
+    """Refunds that the payment service has."""
 
 
-class Stage:
-    """Where trials run: a server, and a project folder that each trial gets a copy of.
+@dataclass(frozen=True)
+class Trial:
+    """A deployment in a folder of its own, for one run.
 
-    Args:
-        client: A client of the server.
-        template: Project folder with everything that a deployment has before its first run.
-        agent: The agent's name, and its 'module:attribute'.
-        message: The run's input.
+    `holds` is the folder of the payment service's hooks, if there is a payment service.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        template: Path,
-        *,
-        agent: tuple[str, str],
-        message: str | dict[str, Any],
-    ) -> None:
-        self.client = client
-        self.agent, self._reference = agent
-        self.message = message
-        self._template = template
+    client: Client
+    settings: Settings
+    agent: str
+    message: str | dict[str, Any]
+    choose: Choose
+    environment: Mapping[str, str] = field(default_factory=dict)
+    holds: Path = Path()
 
-    def copy(self, folder: Path) -> Settings:
-        """Copy the template to `folder` and return the settings of a deployment there."""
-        shutil.copytree(self._template, folder)
-        return settings_in(folder, self._reference, self.client)
-
-    async def run(
-        self,
-        settings: Settings,
-        point: Point | None,
-        choose: Choose,
-        environment: Mapping[str, str],
-        holds: Path,
-    ) -> Outcome:
-        """Run the agent in its folder, with the worker killed at `point`, and look what is left."""
+    async def run(self, point: Point | None = None) -> Outcome:
+        """Run the agent with its worker killed at `point`, and look what is left."""
         began = time.monotonic()
-        hosting = Hosting(settings, environment, point.kill if point else None)
-        worker = await WorkerProcess.start(hosting)
-        survivor = asyncio.create_task(self._none_killed(worker))
-        try:
-            await worker.ready()
-            handle = await self._start(settings)
-            survivor.cancel()
-            survivor = asyncio.create_task(self._strike(worker, handle, hosting, point, holds))
-            reviewer = Reviewer(handle, choose)
-            reviewing = asyncio.create_task(reviewer.work())
-            result = await handle.result()
-            await reviewing
-            killed = survivor.done()
-        finally:
-            survivor.cancel()
-            await asyncio.wait([survivor])
+        hosting = Hosting(self.settings, self.environment, point.kill if point else None)
+        async with _workers(hosting) as start:
+            worker = await start()
+            handle = await self._start()
+            reviewer = Reviewer(handle, self.choose)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(reviewer.work())
+                striking = tasks.create_task(
+                    _strike(point, Struck(worker, handle, self.holds), start)
+                )
+                result = await handle.result()
+                await asyncio.wait({striking}, timeout=_LAST_CHANCE_SECONDS)
+                striking.cancel()
+            status = await handle.query("status")  # the worker at the end replays the whole run
+        killed = not striking.cancelled() and striking.result()
+        return Outcome(
+            point=point.name if point else "none",
+            killed=killed,
+            result=result,
+            requests=reviewer.announced,
+            decisions=reviewer.decided,
+            calls=Counter(calls_made(data_folder(self.settings))),
+            history=[event_name(event.event_type) async for event in handle.fetch_history_events()],
+            steps=status["steps"],
+            seconds=round(time.monotonic() - began, 1),
+            **await self._books(handle.id),
+        )
+
+    async def _start(self) -> WorkflowHandle[Any, Any]:
+        return await self.client.start_workflow(
+            "AgentWorkflow",
+            {"agent": self.agent, "input": self.message},
+            id=f"crash-{uuid.uuid4().hex[:12]}",
+            task_queue=f"{self.settings.temporal.queue_prefix}interlock",
+            execution_timeout=_PATIENCE,
+        )
+
+    async def _books(self, workflow_id: str) -> dict[str, Any]:
+        """Read the ledger and the audit store."""
+        async with Database(database_url(self.settings)) as database:
+            rows = await SqlLedger(database).rows(workflow_id=workflow_id)
+            events = await SqlAuditStore(database).events(
+                EventFilter(workflow_id=workflow_id, limit=1000)
+            )
+        names = [f"{event.kind} {event.name} {event.outcome}" for event in events]
+        return {
+            "ledger": [(row.tool, str(row.state), row.request_id) for row in rows],
+            "audit": dict(sorted(Counter(names).items())),
+        }
+
+
+async def _strike(
+    point: Point | None, run: Struck, start: Callable[[], Awaitable[WorkerProcess]]
+) -> bool:
+    """Kill the worker at a point and start the next one; say whether the moment came."""
+    if point is None or not await point.strike(run):
+        return False
+    await start()
+    return True
+
+
+@asynccontextmanager
+async def _workers(
+    hosting: Hosting,
+) -> AsyncIterator[Callable[[], Awaitable[WorkerProcess]]]:
+    """Give a way to start workers; kill those that are left at the end."""
+    started: list[WorkerProcess] = []
+
+    async def start() -> WorkerProcess:
+        started.append(await WorkerProcess.start(hosting))
+        await started[-1].ready()
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for worker in started:
             await worker.kill()
-            if not survivor.cancelled() and survivor.exception() is None:
-                await survivor.result().kill()
-        seconds = round(time.monotonic() - began, 2)
-        return await _look(handle, settings, point, killed, result, reviewer, seconds)
+
+
+def settings_in(folder: Path, client: Client, *, agents: list[str], **more: Any) -> Settings:
+    """Return the settings of a deployment in `folder` that plays its `script.json`."""
+    role = {"candidates": [{"model": "scripted:script.json"}]}
+    temporal = {
+        "address": client.service_client.config.target_host,
+        "queue_prefix": f"{uuid.uuid4().hex[:8]}.",
+    }
+    return Settings(
+        project_dir=folder,
+        agents=agents,
+        models={"fast": role, "strong": role},
+        memory={"embedder": "hashing"},
+        temporal=temporal,
+        **more,
+    )
+
+
+def copied(template: Path, folder: Path) -> Path:
+    """Copy a project folder for a trial of its own."""
+    shutil.copytree(template, folder)
+    return folder
+
+
+async def run_all(
+    points: Iterable[Point], run: Callable[[Point], Awaitable[_Result]]
+) -> list[_Result]:
+    """Make a trial of each point, a few at a time, and return the outcomes in order.
+
+    Raises:
+        ExceptionGroup: some trials did not come to an end; each error says which.
+    """
+    turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(point: Point) -> _Result:
+        async with turns:
+            try:
+                return await run(point)
+            except Exception as error:
+                error.add_note(f"in the trial of {point.name}")
+                raise
+
+    tried = await asyncio.gather(*map(one, points), return_exceptions=True)
+    failures = [item for item in tried if isinstance(item, Exception)]
+    if failures:
+        raise ExceptionGroup("trials that did not come to an end", failures)
+    return [item for item in tried if not isinstance(item, BaseException)]
+
+
+def event_name(event_type: EventType.ValueType) -> str:
+    """Return 'ACTIVITY_TASK_STARTED' for a type of event."""
+    return EventType.Name(event_type).removeprefix("EVENT_TYPE_")

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from interlock.audit.contract import LedgerState
-from interlock.errors import LedgerConflict
+from interlock.errors import LedgerConflict, ToolUnavailable
 from interlock.tools import ToolCall
 from interlock.tools.gateway import ToolGateway
 from tests.integration.tools.bench import Bench, Killed
 
 
-async def in_doubt(bench: Bench, kind: str = "external") -> tuple[ToolGateway, dict[str, Any]]:
+async def in_doubt(
+    bench: Bench, kind: str = "external", attempts: int = 1
+) -> tuple[ToolGateway, dict[str, Any]]:
     """Make a call whose outcome nobody knows; return the gateway and what is known."""
 
     def behave(point: str) -> None:
@@ -21,7 +23,7 @@ async def in_doubt(bench: Bench, kind: str = "external") -> tuple[ToolGateway, d
             raise ConnectionError("reset")
 
     bench.shop.behave = behave
-    gateway = bench.gateway(bench.tool(kind, attempts=1))
+    gateway = bench.gateway(bench.tool(kind, attempts=attempts))
     outcome = await gateway.run(bench.call())
     assert outcome.status == "unknown"
     bench.shop.behave = None
@@ -63,6 +65,22 @@ async def test_did_not_happen_makes_the_call(bench: Bench, kind: str) -> None:
     again = await gateway.run(call, attempt=2)
     assert (again.result, again.replayed) == ({"paid": 7}, True)
     assert len(bench.shop.paid) == 1
+
+
+async def test_the_call_after_did_not_happen_has_its_own_attempts(bench: Bench) -> None:
+    """Calls that were made before the person was asked are not counted against it."""
+    gateway, known = await in_doubt(bench, attempts=2)
+    failures: list[Exception] = [ToolUnavailable("down")]
+
+    def behave(point: str) -> None:
+        if point == "before" and failures:
+            raise failures.pop()
+
+    bench.shop.behave = behave
+    call = word(bench, known, "did_not_happen")
+    with pytest.raises(ToolUnavailable):
+        await gateway.run(call, attempt=1)
+    assert (await gateway.run(call, attempt=2)).status == "done"
 
 
 async def test_did_not_happen_is_about_the_call_that_was_judged(bench: Bench) -> None:

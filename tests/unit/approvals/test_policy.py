@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import interlock.approvals
 from interlock.approvals import Policy, RiskPolicy
 from interlock.tools import Effect, Risk, ToolContract
 
@@ -59,6 +60,19 @@ def test_a_risk_policy_is_a_policy() -> None:
     """It serves wherever a policy is asked for."""
     policy: Policy = RiskPolicy(low="allow", medium="ask", high="ask")
     assert policy.version
+
+
+def test_the_facade_is_frozen() -> None:
+    """The room's public names are these, in order."""
+    assert interlock.approvals.__all__ == [
+        "ApprovalRequest",
+        "Decision",
+        "DecisionAnswer",
+        "JudgeRequest",
+        "Policy",
+        "RiskPolicy",
+        "Verdict",
+    ]
 
 
 def test_another_answer_is_refused() -> None:

@@ -1,0 +1,94 @@
+"""Trials of a refund: the copilot, its tools, a CRM and a payment service of their own."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from temporalio.client import Client
+
+from interlock.app import App
+from tests.crash.points import Point
+from tests.crash.support import MESSAGE, ORDER, SCRIPT
+from tests.crash.trials import Outcome, Trial, copied, settings_in
+from tests.payments import PaymentService, running
+from tools.service.seed import seed
+
+Variant = Literal["reconciling", "blind"]
+"""Whether the refund tool can look up what became of a lost call."""
+
+_TODAY = date(2026, 3, 2)
+_SEEDS = ["memory.intents:SEEDS"]
+
+
+@dataclass(frozen=True)
+class RefundStage:
+    """Where refunds are tried.
+
+    `template` is a project folder before its first run, and `folder` is where copies of it go.
+    """
+
+    client: Client
+    template: Path
+    folder: Path
+
+    async def run(self, variant: Variant, point: Point | None = None) -> Outcome:
+        """Let a customer ask for a refund, with the worker killed at `point`."""
+        project = copied(self.template, self.folder / uuid.uuid4().hex[:12])
+        holds = project / "holds"
+        holds.mkdir()
+        async with running(project / "payments.db", holds) as service:
+            trial = Trial(
+                client=self.client,
+                settings=settings_in(
+                    project, self.client, agents=[f"tests.crash.support:{variant}"]
+                ),
+                agent="support",
+                message=MESSAGE,
+                choose=_approve_or_tell(service),
+                environment={"SHOP_CRM_URL": crm_in(project), "SHOP_PAYMENTS_URL": service.url},
+                holds=holds,
+            )
+            outcome = await trial.run(point)
+            return outcome.model_copy(
+                update={"refunds": len(await service.refunds(order_id=ORDER))}
+            )
+
+
+def crm_in(project: Path) -> str:
+    """Return the URL of the CRM in a project folder."""
+    return f"sqlite+aiosqlite:///{project / 'crm.db'}"
+
+
+async def make_template(project: Path, client: Client) -> None:
+    """Make a project folder with a CRM, a filled memory and a script."""
+    project.mkdir()
+    (project / "script.json").write_text(json.dumps(SCRIPT), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOP_CRM_URL", crm_in(project))
+        await seed(_TODAY)
+    async with App(settings_in(project, client, agents=[], seeds=_SEEDS)) as app:
+        await app.seed("default")
+
+
+def _approve_or_tell(
+    service: PaymentService,
+) -> Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]:
+    """Approve actions; of an unknown outcome, say what the payment service says."""
+
+    async def choose(request: dict[str, Any]) -> dict[str, Any]:
+        if request["kind"] == "action":
+            return {"verb": "approve"}
+        made = await service.refunds(order_id=ORDER)
+        if not made:
+            return {"verb": "did_not_happen"}
+        told = {key: made[0][key] for key in ("order_id", "amount", "currency")}
+        return {"verb": "happened", "result": {"refund_id": made[0]["id"], **told}}
+
+    return choose
