@@ -93,6 +93,8 @@ def workers(app: App, client: Client) -> list[Worker]:
     shared: dict[str, Any] = {
         "interceptors": [RuntimeInterceptor(app.runtime), _Activities(app)],
         "graceful_shutdown_timeout": _GRACE,
+        # Heartbeats carry cancellations back; by default the SDK holds them for four of five seconds.
+        "max_heartbeat_throttle_interval": timedelta(seconds=1),
         # The SDK's default hashes the bytecode of every loaded module: seconds for each start.
         "build_id": f"interlock-{__version__}",
     }
@@ -133,7 +135,12 @@ def replayer(app: App) -> Replayer:
 
 @asynccontextmanager
 async def running_workers(app: App, client: Client) -> AsyncIterator[None]:
-    """Poll for work until the context ends; then finish what runs, for up to ten seconds."""
+    """Poll for work until the context ends; then finish what runs, for up to ten seconds.
+
+    Raises:
+        ConfigError: a tool names an implementation that cannot be loaded.
+    """
+    app.tool_gateway.load()
     await register_search_attributes(client, app.settings.temporal.namespace)
     async with AsyncExitStack() as stack:
         for worker in workers(app, client):

@@ -132,10 +132,9 @@ async def _work(hosting: Hosting, ready: Connection) -> None:
     killer = Killer(hosting.kill, data_folder(hosting.settings))
     app = App(hosting.settings, probe=killer.probe)
     app.runtime.observer = killer.observer
-    async with app:
-        async with running_workers(app, await app.connect()):
-            ready.send("ready")
-            await asyncio.Event().wait()
+    async with app, running_workers(app, await app.connect()):
+        ready.send("ready")
+        await asyncio.Event().wait()
 
 
 def _end_with_parent() -> None:

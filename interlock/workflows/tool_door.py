@@ -179,7 +179,8 @@ class ToolDoor:
         request = self._gate.request(
             kind="outcome",
             call_id=call.call_id,
-            digest=digest({"outcome_of": call.effect_key}),
+            # With the ledger's token: an old word, applied again by a reset, answers another question.
+            digest=digest({"outcome_of": call.effect_key, "token": outcome.known.get("token")}),
             why=outcome.message or f"nobody can tell whether {call.tool!r} happened",
             risk=Risk.HIGH,
             allowed=_OUTCOME_VERBS,
