@@ -19,7 +19,7 @@ from interlock.errors import ApprovalExpired
 from interlock.tools.contract import Risk, action_digest
 from interlock.tools.definition import Tool
 from interlock.workflows.gate import Gate, question_digest
-from interlock.workflows.run import Run
+from interlock.workflows.run import Granted, Run
 
 
 class Interrupts:
@@ -100,7 +100,9 @@ class Interrupts:
             action = tool.validate_arguments(decision.arguments) if tool else decision.arguments
         if decision.verb in ("approve", "edit"):
             granted = self._digest(name, action)
-            self._run.grants[(call_id, granted)] = self._gate.grant(request, decision, granted)
+            grant = self._gate.grant(request, decision, granted)
+            policy = self._run.terms.policy
+            self._run.granted[(call_id, granted)] = Granted(action, grant, policy)
         return _langchain_decision(name, decision, action)
 
     def _digest(self, name: str, arguments: dict[str, Any]) -> str:

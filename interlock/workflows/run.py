@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from interlock.approvals.desk import Desk
 from interlock.audit.contract import AuditEvent, EventKind
@@ -15,6 +15,16 @@ from interlock.tools.contract import Grant
 from interlock.workflows.contract import Carried, RunRequest, RunTerms, Usage
 from interlock.workflows.recording import Recorder, current_node
 from interlock.workflows.transcript import Transcript
+
+
+class Granted(NamedTuple):
+    """What a decision allowed for one logical call; a retry of that call may use it again."""
+
+    arguments: dict[str, Any]
+    """The arguments that were approved, edited or not."""
+    grant: Grant
+    policy: str
+    """Version of the policy that the grant's digest was made with."""
 
 
 class Run:
@@ -47,7 +57,7 @@ class Run:
         self.messages: list[dict[str, Any]] = list(carried.messages) if carried else []
         self.signals = carried.signals if carried else 0
         self.refusals = carried.refusals if carried else 0
-        self.grants: dict[tuple[str, str], Grant] = {}
+        self.granted: dict[tuple[str, str], Granted] = {}
         self.outbox: list[AuditEvent] = []
         self._model_calls = carried.model_calls if carried else 0
         self._occurrences = {k: list(v) for k, v in carried.occurrences.items()} if carried else {}

@@ -17,7 +17,6 @@ from interlock.errors import (
     UnknownTool,
 )
 from interlock.tools.contract import (
-    Grant,
     Risk,
     ToolCall,
     ToolContract,
@@ -29,7 +28,7 @@ from interlock.tools.definition import Tool
 from interlock.tools.outcomes import result_of
 from interlock.workflows import calls
 from interlock.workflows.gate import Gate
-from interlock.workflows.run import Run
+from interlock.workflows.run import Granted, Run
 
 _ACTION_VERBS = ("approve", "edit", "reject", "respond")
 _OUTCOME_VERBS = ("happened", "did_not_happen", "abort")
@@ -88,16 +87,16 @@ class ToolDoor:
 
     async def _judge_and_run(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Any:
         verdict = await self._judge(tool, arguments)
-        grant: Grant | None = None
+        policy, grant = verdict.policy, None
         if verdict.outcome == "ask":
-            arguments, verdict, grant = await self._decide(tool, arguments, verdict, call_id)
+            arguments, grant, policy = await self._decide(tool, arguments, verdict, call_id)
         call = ToolCall(
             call_id=call_id,
             tool=tool.contract.name,
             arguments=arguments,
             effect_key=self._effect_key(tool, arguments, call_id),
             context=self._run.context(),
-            policy=verdict.policy,
+            policy=policy,
             grant=grant,
             must_have_grant=verdict.outcome == "ask",
         )
@@ -130,27 +129,29 @@ class ToolDoor:
 
     async def _decide(
         self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, call_id: str
-    ) -> tuple[dict[str, Any], Verdict, Grant]:
+    ) -> Granted:
+        """Return what was decided on this logical call, now or before a retry of it."""
         action = self._digest(tool, arguments, verdict.policy)
-        given = self._run.grants.pop((call_id, action), None)
-        if given is not None:
-            return arguments, verdict, given
-        request = self._gate.request(
-            kind="action",
-            call_id=call_id,
-            digest=action,
-            why=verdict.reason,
-            risk=verdict.risk,
-            allowed=_ACTION_VERBS,
-            tool=tool.contract.name,
-            arguments=arguments,
-        )
-        decision = await self._gate.ask(request, tool.validate_arguments)
-        return await self._apply(tool, request, decision, verdict)
+        given = self._run.granted.get((call_id, action))
+        if given is None:
+            request = self._gate.request(
+                kind="action",
+                call_id=call_id,
+                digest=action,
+                why=verdict.reason,
+                risk=verdict.risk,
+                allowed=_ACTION_VERBS,
+                tool=tool.contract.name,
+                arguments=arguments,
+            )
+            decision = await self._gate.ask(request, tool.validate_arguments)
+            given = await self._apply(tool, request, decision, verdict)
+            self._run.granted[(call_id, action)] = given
+        return given
 
     async def _apply(
         self, tool: Tool, request: ApprovalRequest, decision: Decision, verdict: Verdict
-    ) -> tuple[dict[str, Any], Verdict, Grant]:
+    ) -> Granted:
         if decision.verb == "reject":
             raise ApprovalRejected(
                 f"a reviewer rejected {tool.contract.name!r}"
@@ -158,12 +159,12 @@ class ToolDoor:
             )
         if decision.verb == "respond":
             raise _Answered(decision.result)
+        arguments, policy, action = request.arguments, verdict.policy, request.digest
         if decision.verb == "edit" and decision.arguments is not None:
             arguments = tool.validate_arguments(decision.arguments)
-            judged = await self._judge(tool, arguments)
-            action = self._digest(tool, arguments, judged.policy)
-            return arguments, judged, self._gate.grant(request, decision, action)
-        return request.arguments, verdict, self._gate.grant(request, decision, request.digest)
+            policy = (await self._judge(tool, arguments)).policy
+            action = self._digest(tool, arguments, policy)
+        return Granted(arguments, self._gate.grant(request, decision, action), policy)
 
     async def _until_known(self, tool: Tool, call: ToolCall) -> Any:
         summary = f"tool {call.tool} [{call.context.node}]"

@@ -13,7 +13,7 @@ from interlock.tools import Tool
 from tools.contracts import TOOLS, refund
 from tools.refund_blind import refund_blind
 
-_TIMEOUT_SECONDS = 2.0
+_TIMEOUT_SECONDS = 4.0
 
 MESSAGE = "My order A-1042 arrived broken, I want my money back."
 """What the customer writes."""
