@@ -27,6 +27,10 @@ _EXTRA = (
     "matching.numTaskqueueReadPartitions=1",
     "--dynamic-config-value",
     "matching.numTaskqueueWritePartitions=1",
+    # An update over Temporal's payload limit of 2 MB is let in by the server and can then be neither
+    # accepted nor rejected: the run would try for ever. This refuses it at the door.
+    "--dynamic-config-value",
+    "history.maxInFlightUpdatePayloads=2000000",
     "--sqlite-pragma",
     "journal_mode=wal",
     "--sqlite-pragma",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import activity
 
 from interlock.errors import ConfigError
+from interlock.heartbeats import heartbeats
 from interlock.memory.contract import (
     KnowledgeBatch,
     KnowledgePlan,
@@ -19,10 +19,6 @@ from interlock.memory.contract import (
     MemoryBatch,
 )
 from interlock.memory.knowledge import Memory, apply, plan
-
-_BEAT_SECONDS = 1.0
-
-_Answer = TypeVar("_Answer")
 
 
 class MemoryActivities:
@@ -44,7 +40,8 @@ class MemoryActivities:
     @activity.defn(name="memory.batch")
     async def batch(self, batch: MemoryBatch) -> MemoryAnswers:
         """Carry out one batch of store operations."""
-        return await _beating(self._memory.run_ops_for(batch.ops, batch.context))
+        async with heartbeats():
+            return await self._memory.run_ops_for(batch.ops, batch.context)
 
     @activity.defn(name="knowledge.plan")
     async def plan(self, request: KnowledgePlanRequest) -> KnowledgePlan:
@@ -54,7 +51,8 @@ class MemoryActivities:
             ConfigError: an unknown folder, or a document that is wrong.
         """
         folder = self._folder(request.folder)
-        return await _beating(plan(self._memory, folder, request.context, name=request.folder))
+        async with heartbeats():
+            return await plan(self._memory, folder, request.context, name=request.folder)
 
     @activity.defn(name="knowledge.apply")
     async def apply(self, batch: KnowledgeBatch) -> KnowledgeReport:
@@ -64,9 +62,8 @@ class MemoryActivities:
             ConfigError: an unknown folder, or a document that is wrong.
         """
         folder = self._folder(batch.folder)
-        return await _beating(
-            apply(self._memory, folder, batch.steps, batch.context, name=batch.folder)
-        )
+        async with heartbeats():
+            return await apply(self._memory, folder, batch.steps, batch.context, name=batch.folder)
 
     def _folder(self, name: str) -> Path:
         if name not in self._folders:
@@ -76,15 +73,3 @@ class MemoryActivities:
                 "`knowledge` in interlock.toml."
             )
         return self._folders[name]
-
-
-async def _beating(work: Awaitable[_Answer]) -> _Answer:
-    """Await `work` and heartbeat every second, so that a lost worker is noticed soon."""
-    task = asyncio.ensure_future(work)
-    try:
-        while not (await asyncio.wait({task}, timeout=_BEAT_SECONDS))[0]:
-            if not activity.info().is_local:
-                activity.heartbeat()
-        return task.result()
-    finally:
-        task.cancel()

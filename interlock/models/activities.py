@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from temporalio import activity
 
+from interlock.heartbeats import heartbeats
 from interlock.models.contract import ModelAnswer, ModelCall
 from interlock.models.gateway import ModelGateway
-
-_HEARTBEAT_SECONDS = 1.0
 
 
 class ModelActivities:
@@ -27,21 +22,5 @@ class ModelActivities:
         Raises:
             InterlockError: see `ModelGateway.answer`.
         """
-        async with _heartbeats():
+        async with heartbeats():
             return await self._gateway.answer(call)
-
-
-@asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
-    """Tell the server every second that this attempt lives; a cancellation comes back that way."""
-    beating = asyncio.ensure_future(_beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
-
-
-async def _beat() -> None:
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(_HEARTBEAT_SECONDS)

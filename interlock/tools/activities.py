@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from interlock.errors import ToolUnavailable
+from interlock.heartbeats import heartbeats
 from interlock.tools.contract import ToolCall, ToolOutcome
 from interlock.tools.gateway import ToolGateway
-
-_HEARTBEAT_SECONDS = 1.0
 
 
 class ToolActivities:
@@ -37,28 +32,9 @@ class ToolActivities:
             ApplicationError: the call failed, and another attempt may be made.
             InterlockError: another attempt holds the row, or the worker is not set up for the call.
         """
-        async with _heartbeats():
+        async with heartbeats():
             try:
                 return await self._gateway.run(call, attempt=activity.info().attempt)
             except ToolUnavailable as error:
                 # For whoever waits it ends a call; here it ends an attempt.
                 raise ApplicationError(error.message, error.details, type=error.code) from error
-
-
-@asynccontextmanager
-async def _heartbeats() -> AsyncIterator[None]:
-    """Tell the server every second that this attempt lives; a cancellation comes back that way."""
-    if activity.info().is_local:
-        yield
-        return
-    beating = asyncio.ensure_future(_beat())
-    try:
-        yield
-    finally:
-        beating.cancel()
-
-
-async def _beat() -> None:
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(_HEARTBEAT_SECONDS)

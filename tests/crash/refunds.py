@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,9 +14,10 @@ import pytest
 from temporalio.client import Client
 
 from interlock.app import App
+from interlock.settings import Settings
 from tests.crash.points import Point
 from tests.crash.support import MESSAGE, ORDER, SCRIPT
-from tests.crash.trials import Outcome, Trial, copied, settings_in
+from tests.crash.trials import Outcome, Trial, copied, scripted, settings_in
 from tests.payments import PaymentService, running
 from tools.service.seed import seed
 
@@ -25,6 +26,18 @@ Variant = Literal["reconciling", "blind"]
 
 _TODAY = date(2026, 3, 2)
 _SEEDS = ["memory.intents:SEEDS"]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A deployment of the copilot with a CRM and a payment service of its own."""
+
+    settings: Settings
+    environment: dict[str, str]
+    """What the tools read."""
+    service: PaymentService
+    holds: Path
+    """Folder of the payment service's hooks."""
 
 
 @dataclass(frozen=True)
@@ -38,27 +51,35 @@ class RefundStage:
     template: Path
     folder: Path
 
-    async def run(self, variant: Variant, point: Point | None = None) -> Outcome:
-        """Let a customer ask for a refund, with the worker killed at `point`."""
+    @asynccontextmanager
+    async def shop(self, *agents: str) -> AsyncIterator[Shop]:
+        """Open a shop of its own with agents of `tests.crash.support`."""
         project = copied(self.template, self.folder / uuid.uuid4().hex[:12])
         holds = project / "holds"
-        holds.mkdir()
+        named = [f"tests.crash.support:{agent}" for agent in agents]
         async with running(project / "payments.db", holds) as service:
-            trial = Trial(
-                client=self.client,
-                settings=settings_in(
-                    project, self.client, agents=[f"tests.crash.support:{variant}"]
-                ),
-                agent="support",
-                message=MESSAGE,
-                choose=_approve_or_tell(service),
+            yield Shop(
+                settings=settings_in(project, self.client, agents=named),
                 environment={"SHOP_CRM_URL": crm_in(project), "SHOP_PAYMENTS_URL": service.url},
+                service=service,
                 holds=holds,
             )
-            outcome = await trial.run(point)
-            return outcome.model_copy(
-                update={"refunds": len(await service.refunds(order_id=ORDER))}
+
+    async def run(self, variant: Variant, point: Point | None = None) -> Outcome:
+        """Let a customer ask for a refund, with the worker killed at `point`."""
+        async with self.shop(variant) as shop:
+            trial = Trial(
+                client=self.client,
+                settings=shop.settings,
+                agent="support",
+                message=MESSAGE,
+                choose=_approve_or_tell(shop.service),
+                environment=shop.environment,
+                holds=shop.holds,
             )
+            outcome = await trial.run(point)
+            made = await shop.service.refunds(order_id=ORDER)
+            return outcome.model_copy(update={"refunds": len(made)})
 
 
 def crm_in(project: Path) -> str:
@@ -68,8 +89,8 @@ def crm_in(project: Path) -> str:
 
 async def make_template(project: Path, client: Client) -> None:
     """Make a project folder with a CRM, a filled memory and a script."""
-    project.mkdir()
-    (project / "script.json").write_text(json.dumps(SCRIPT), encoding="utf-8")
+    scripted(project, SCRIPT)
+    (project / "holds").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHOP_CRM_URL", crm_in(project))
         await seed(_TODAY)

@@ -76,6 +76,16 @@ class Reviewer:
         self.decided.append((request["kind"], decision["verb"]))
 
 
+async def first_request(handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
+    """Wait until a run asks, and return what."""
+    async for event in handle.fetch_history_events(wait_new_event=True):
+        if requests_in(event):
+            pending = await handle.query("pending_approvals")
+            found: dict[str, Any] = pending["requests"][0]
+            return found
+    raise AssertionError(f"run {handle.id!r} ended without a request")
+
+
 def requests_in(event: HistoryEvent) -> list[str]:
     """Return the ids of the open requests, if an event says what they are."""
     if not event.HasField("workflow_properties_modified_event_attributes"):

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
+
 from agents.support.graph import build
 from interlock.agents import Agent, agent
 from interlock.tools import Tool
@@ -63,3 +66,29 @@ reconciling = _hosting(refund)
 """The copilot as it is: the refund tool can look up what became of a lost call."""
 blind = _hosting(_copy(refund_blind, name="refund"))
 """The copilot with a refund tool that cannot."""
+
+
+class Case(TypedDict):
+    """A refund that is asked for, and what came of it."""
+
+    order_id: str
+    amount: str
+    reason: str
+    refund_id: str
+
+
+async def pay_back(case: Case) -> dict[str, Any]:
+    """Ask for the refund."""
+    asked = {key: case[key] for key in ("order_id", "amount", "reason")}  # type: ignore[literal-required]
+    return {"refund_id": (await refund.ainvoke(asked)).refund_id}
+
+
+def _cashier() -> StateGraph[Case, None, Case, Case]:
+    graph: StateGraph[Case, None, Case, Case] = StateGraph(Case)
+    graph.add_node("pay_back", pay_back)
+    graph.add_edge(START, "pay_back")
+    return graph
+
+
+cashier = agent("cashier", _cashier, tools=[refund])
+"""Nothing but the refund tool as it is: for many runs at once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import time
 import uuid
@@ -59,6 +60,8 @@ class Outcome(BaseModel):
     """Type of each of the run's events."""
     steps: int
     """Supersteps of its graph."""
+    transcript: list[dict[str, Any]]
+    """Messages of its final state."""
     seconds: float
     refunds: int = 0
     """Refunds that the payment service has."""
@@ -83,7 +86,7 @@ class Trial:
         """Run the agent with its worker killed at `point`, and look what is left."""
         began = time.monotonic()
         hosting = Hosting(self.settings, self.environment, point.kill if point else None)
-        async with _workers(hosting) as start:
+        async with workers(hosting) as start:
             worker = await start()
             handle = await self._start()
             reviewer = Reviewer(handle, self.choose)
@@ -95,7 +98,8 @@ class Trial:
                 result = await handle.result()
                 await asyncio.wait({striking}, timeout=_LAST_CHANCE_SECONDS)
                 striking.cancel()
-            status = await handle.query("status")  # the worker at the end replays the whole run
+            # The worker at the end has not seen the run: it replays the whole of it.
+            status, transcript = [await handle.query(name) for name in ("status", "transcript")]
         killed = not striking.cancelled() and striking.result()
         return Outcome(
             point=point.name if point else "none",
@@ -106,6 +110,7 @@ class Trial:
             calls=Counter(calls_made(data_folder(self.settings))),
             history=[event_name(event.event_type) async for event in handle.fetch_history_events()],
             steps=status["steps"],
+            transcript=transcript,
             seconds=round(time.monotonic() - began, 1),
             **await self._books(handle.id),
         )
@@ -144,7 +149,7 @@ async def _strike(
 
 
 @asynccontextmanager
-async def _workers(
+async def workers(
     hosting: Hosting,
 ) -> AsyncIterator[Callable[[], Awaitable[WorkerProcess]]]:
     """Give a way to start workers; kill those that are left at the end."""
@@ -177,6 +182,12 @@ def settings_in(folder: Path, client: Client, *, agents: list[str], **more: Any)
         temporal=temporal,
         **more,
     )
+
+
+def scripted(project: Path, script: dict[str, Any]) -> None:
+    """Make a project folder in which the models play a script."""
+    project.mkdir()
+    (project / "script.json").write_text(json.dumps(script), encoding="utf-8")
 
 
 def copied(template: Path, folder: Path) -> Path:

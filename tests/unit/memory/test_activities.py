@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from interlock import heartbeats
 from interlock.context import CallContext
 from interlock.errors import ConfigError, StoreUnreachable
 from interlock.memory import (
@@ -19,7 +20,6 @@ from interlock.memory import (
     MemoryBatch,
     MemoryOp,
 )
-from interlock.memory import activities as room
 from interlock.memory.activities import MemoryActivities
 
 CONTEXT = CallContext(agent="a", tenant="t")
@@ -58,7 +58,7 @@ def test_the_activities_have_their_names() -> None:
 
 async def test_a_batch_heartbeats_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow store is waited for, with a heartbeat as often as promised."""
-    monkeypatch.setattr(room, "_BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(heartbeats, "INTERVAL_SECONDS", 0.01)
     memory = Memory()
     env = ActivityEnvironment()
     beats: list[object] = []
