@@ -22,7 +22,7 @@ from temporalio.service import RPCError
 
 from interlock.audit.external_storage import PayloadDriver
 from interlock.audit.payloads import FilePayloadStore
-from interlock.errors import TemporalUnreachable, shortened
+from interlock.errors import InterlockError, TemporalUnreachable, shortened
 from interlock.settings import Settings
 
 PAYLOAD_THRESHOLD = 128 * 1024
@@ -35,10 +35,10 @@ _UP_FILE = "up.json"
 
 
 class ShortFailures(DefaultFailureConverter):
-    """Writes failures with messages and tracebacks of bounded length, whatever was raised.
+    """Writes failures with the codes of the error tree, and of bounded length whatever was raised.
 
-    They do not go to the payload store, and a failure over Temporal's limit of 2 MB is never taken:
-    the workflow task that reports it would be tried for ever.
+    Messages and tracebacks do not go to the payload store, and a failure over Temporal's limit of
+    2 MB is never taken: the workflow task that reports it would be tried for ever.
     """
 
     def to_failure(
@@ -48,6 +48,8 @@ class ShortFailures(DefaultFailureConverter):
         super().to_failure(exception, payload_converter, failure)
         failure.message = shortened(failure.message)
         failure.stack_trace = shortened(failure.stack_trace, _TRACEBACK)
+        if isinstance(exception, InterlockError):
+            failure.application_failure_info.type = exception.code
 
 
 def data_folder(settings: Settings) -> Path:

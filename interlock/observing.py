@@ -80,7 +80,9 @@ class AuditObserver:
         await self._record(
             "tool_call",
             call.tool,
-            f"{call.call_id}/{token}/{outcome.status}",
+            # Not the call id: a node's own call gets another one when its workflow task is lost
+            # with a worker and made again.
+            f"{call.effect_key}/{token}/{outcome.status}",
             call.context,
             started_at,
             ended_at,
@@ -93,7 +95,7 @@ class AuditObserver:
         await self._record(
             "incident",
             call.tool,
-            f"{call.call_id}/{token}",
+            f"{call.effect_key}/{token}",
             call.context,
             at,
             at,

@@ -136,7 +136,7 @@ class LimitSettings(_Section):
     steps: int = Field(100, ge=1, description="Supersteps of one turn after which a run fails.")
     result_bytes: int = Field(200_000, ge=1000, description="Largest tool result.")
     signals: int = Field(
-        1000, ge=10, description="Decisions and messages one run keeps before it refuses more."
+        1000, ge=10, description="Unread messages one run keeps before it refuses more."
     )
 
 

@@ -2,73 +2,62 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import HumanMessage, SystemMessage
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from agents.support.state import Action, Done, SupportState, question
-from interlock.agents import model
+from agents.support.addresses import Address, address_in, fits_country, is_said
+from agents.support.extracting import extract_address, extract_wish, goods_meant, refund_amount
+from agents.support.state import Action, Done, Outcome, SupportState
 from interlock.errors import (
     ActionDenied,
     ApprovalExpired,
     ApprovalRejected,
     ModelMistake,
-    ModelUnavailable,
-    ToolFailed,
+    ToolError,
 )
 from interlock.tools import Tool
-from tools.contracts import address_change, refund, replacement_order
+from tools.contracts import LOW_REFUND, address_change, refund, replacement_order
+from tools.results import OrderStatus
 
-
-class Wish(BaseModel):
-    """What the customer said about a refund or a replacement."""
-
-    amount: str = Field(
-        "", max_length=12, description="Amount they ask for, digits only, or empty."
-    )
-    reason: str = Field("", max_length=120, description="Why, in a few words from the message.")
-
-
-class NewAddress(BaseModel):
-    """The address the customer wants an order sent to."""
-
-    street: str = Field("", max_length=80, description="Street and house number, or empty.")
-    postal_code: str = Field("", max_length=12, description="Postal code, or empty.")
-    city: str = Field("", max_length=60, description="City, or empty.")
+_REASON = 300
+"""Longest reason that the tools take, in characters."""
 
 
 async def act_refund(state: SupportState) -> SupportState:
-    """Ask for a refund of the stated amount, or of the order's total when none is stated."""
+    """Ask for a refund of the stated amount, of the goods that are meant, or of the whole order."""
     order = state.get("order")
-    if order is None:
-        return _needs_details("refund", "the order number")
-    wish = await _extract(Wish, question(state))
+    if not order:
+        return _needs_order("refund", state)
+    wish = await extract_wish(order, state["said"])
+    amount = refund_amount(wish, order, state["said"])
+    if amount <= LOW_REFUND and state.get("settled"):
+        return {"concern": f"Order {order['order_id']} was settled before, and small refunds are paid at once."}
     arguments = {
         "order_id": order["order_id"],
-        "amount": str(stated_amount(wish.amount, question(state), Decimal(order["total"]))),
-        "reason": _reason(wish, state),
+        "amount": str(amount),
+        "reason": reason_for(state),
     }
     return await _do("refund", refund, arguments)
 
 
 async def act_replacement(state: SupportState) -> SupportState:
-    """Ask for a replacement of the line the customer means, or of the only one there is."""
+    """Ask for a replacement of the goods that are meant, in the number that is meant."""
     order = state.get("order")
-    if order is None:
-        return _needs_details("replacement", "the order number")
-    line = meant_line(order["lines"], question(state))
-    if line is None:
-        return _needs_details("replacement", "which article of the order it is about")
-    wish = await _extract(Wish, question(state))
+    if not order:
+        return _needs_order("replacement", state)
+    wish = await extract_wish(order, state["said"])
+    goods = goods_meant(wish, order, state["said"])
+    if len(goods) != 1:
+        names = ", ".join(line["name"] for line in order["lines"])
+        return _ended("replacement", "needs_details", why=f"which article it is about: {names}")
+    line, pieces = goods[0]
     arguments = {
         "order_id": order["order_id"],
         "sku": line["sku"],
-        "quantity": 1,
-        "reason": _reason(wish, state),
+        "quantity": pieces,
+        "reason": reason_for(state),
     }
     return await _do("replacement", replacement_order, arguments)
 
@@ -76,79 +65,72 @@ async def act_replacement(state: SupportState) -> SupportState:
 async def act_address_change(state: SupportState) -> SupportState:
     """Change the address to what the message says, word for word."""
     order = state.get("order")
-    if order is None:
-        return _needs_details("address_change", "the order number")
-    found = await _extract(NewAddress, question(state))
-    parts = {"street": found.street, "postal_code": found.postal_code, "city": found.city}
-    if not all(part and part.lower() in question(state).lower() for part in parts.values()):
-        return _needs_details(
-            "address_change", "the new street with house number, postal code and city"
+    if not order:
+        return _needs_order("address_change", state)
+    if order["status"] != OrderStatus.PROCESSING:
+        return _ended(
+            "address_change",
+            "not_possible",
+            why=f"order {order['order_id']} is {order['status']}, and an address can only be changed "
+            "before dispatch",
         )
-    return await _do("address_change", address_change, {"order_id": order["order_id"], **parts})
+    said = state["said"]
+    read = await extract_address(said)
+    found = Address(read.street, read.postal_code, read.city)
+    address = found if is_said(found, said) else address_in(said)
+    if address is None:
+        what = "the complete new address: street with house number, postal code and town"
+        return _ended("address_change", "needs_details", why=what)
+    if not fits_country(address.postal_code, order["address"]["country"]):
+        return _ended(
+            "address_change",
+            "not_possible",
+            why="an order can only be sent to another address in the same country",
+        )
+    arguments = {"order_id": order["order_id"], **address._asdict()}
+    return await _do("address_change", address_change, arguments)
 
 
-def stated_amount(extracted: str, text: str, total: Decimal) -> Decimal:
-    """Return the extracted amount if the customer wrote it and the order covers it, else the total."""
-    digits = re.sub(r"[^\d.]", "", extracted.replace(",", "."))
-    try:
-        amount = Decimal(digits)
-    except InvalidOperation:
-        return total
-    written = digits in text.replace(",", ".") and amount == amount.quantize(Decimal("0.01"))
-    return amount if written and 0 < amount <= total else total
-
-
-def meant_line(lines: list[dict[str, Any]], text: str) -> dict[str, Any] | None:
-    """Return the order line whose name shares most words with the text; the only line if one."""
-    if len(lines) == 1:
-        return lines[0]
-    words = set(text.lower().split())
-    scored = [(len(words & set(line["name"].lower().split())), line) for line in lines]
-    best = max(scored, key=lambda pair: pair[0], default=(0, None))
-    return best[1] if best[0] else None
-
-
-async def _extract(schema: type[Any], text: str) -> Any:
-    """Let the model fill a schema from the message; an empty one when it cannot."""
-    prompt = [
-        SystemMessage(
-            "Copy what the customer wrote into the fields. Leave a field empty when the message "
-            "does not say it."
-        ),
-        HumanMessage(text),
-    ]
-    try:
-        return await model("fast").with_structured_output(schema).ainvoke(prompt)
-    except (OutputParserException, ModelUnavailable):
-        return schema()
-
-
-def _reason(wish: Wish, state: SupportState) -> str:
-    said = wish.reason.strip()
-    if len(said) >= 3 and said.lower() in question(state).lower():
-        return said
-    return f"Customer wrote: {question(state)[:200]}"
+def reason_for(state: SupportState) -> str:
+    """Return what a reviewer needs in one line: the order, what is known, the customer's words."""
+    order, customer = state.get("order") or {}, state.get("customer") or {}
+    known = [f"Order of {order['total']} {order['currency']}"]
+    known.append(f"delivered {order['delivered_on']}" if order["delivered_on"] else order["status"])
+    if refunds := len(customer.get("past_refunds", ())):
+        known.append(f"{refunds} earlier refund{'s' if refunds > 1 else ''}")
+    if settled := state.get("settled"):
+        known.append(f"settled before: {', '.join(settled)}")
+    if not state.get("customer_id"):
+        known.append("sender not checked")
+    words = " ".join(state["said"].split())
+    text = f"{', '.join(known)}. Customer: {words}"
+    return text if len(text) <= _REASON else f"{text[: _REASON - 3]}..."
 
 
 async def _do(action: Action, tool: Tool, arguments: dict[str, Any]) -> SupportState:
     try:
         result = await tool.ainvoke(arguments)
-    except (ApprovalRejected, ApprovalExpired, ActionDenied) as error:
-        return _ended(action, "rejected", arguments, why=error.message)
-    except (ToolFailed, ModelMistake) as error:
+    except ApprovalRejected as error:
+        # What follows the colon is the reviewer's own comment.
+        return _ended(action, "rejected", arguments, why=error.message.partition(": ")[2])
+    except ApprovalExpired:
+        return _ended(action, "expired", arguments, why="nobody could decide about it in time")
+    except (ActionDenied, ToolError, ModelMistake) as error:
         return _ended(action, "failed", arguments, why=error.message)
     answer = result.model_dump(mode="json") if isinstance(result, BaseModel) else {"answer": result}
     return _ended(action, "done", arguments, result=answer)
 
 
-def _needs_details(action: Action, what: str) -> SupportState:
-    return _ended(action, "needs_details", {}, why=what)
+def _needs_order(action: Action, state: SupportState) -> SupportState:
+    named = state["order_id"]
+    what = f"the order number again? We cannot find {named}" if named else "the order number"
+    return _ended(action, "needs_details", why=what)
 
 
 def _ended(
     action: Action,
-    outcome: Any,
-    arguments: dict[str, Any],
+    outcome: Outcome,
+    arguments: dict[str, Any] | None = None,
     *,
     result: dict[str, Any] | None = None,
     why: str = "",
@@ -156,7 +138,7 @@ def _ended(
     done: Done = {
         "action": action,
         "outcome": outcome,
-        "arguments": arguments,
+        "arguments": arguments or {},
         "result": result or {},
         "why": why,
     }

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import json
+from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.store.base import BaseStore
 from langgraph.types import interrupt
 
 from agents.support.checking import problems_of
+from agents.support.extracting import NO_MODEL
+from agents.support.passages import excerpt
 from agents.support.state import SupportState, question
-from agents.support.templates import template_for
+from agents.support.templates import promise_for, template_for
 from agents.support.understanding import CASES
 from interlock.agents import model
-from interlock.errors import ModelUnavailable, ToolFailed, ToolRetry
+from interlock.errors import ModelMistake, ToolError
 from tools.contracts import send_reply
 
 _INSTRUCTIONS = """You write for Harbour Lane, a small web shop. Write the reply to the customer in two \
 to four friendly, plain sentences. Use only the facts. Say clearly what was done. No greeting \
 placeholders, no signature."""
+_TOKENS = 160
 
 
 async def draft(state: SupportState) -> SupportState:
     """Let the model write a reply from the facts."""
-    prompt = [SystemMessage(_INSTRUCTIONS), HumanMessage(_brief(state))]
+    prompt = [SystemMessage(_INSTRUCTIONS), HumanMessage(brief(state))]
     try:
-        answer = await model("fast").bind(max_tokens=160).ainvoke(prompt)
-    except ModelUnavailable as error:
+        answer = await model("fast").bind(max_tokens=_TOKENS).ainvoke(prompt)
+    except NO_MODEL as error:
         return {"draft": "", "problems": [f"no model: {error.message}"]}
     return {"draft": str(answer.text).strip()}
 
@@ -34,82 +37,95 @@ async def draft(state: SupportState) -> SupportState:
 def check(state: SupportState) -> SupportState:
     """Send the draft if it is sound, an honest template if it is not."""
     written = state.get("draft", "")
-    found = problems_of(written, state)
+    found = state.get("problems") or problems_of(written, state)
     if not found:
         return {"reply": written, "reply_source": "draft", "problems": []}
     return {"reply": template_for(state), "reply_source": "template", "problems": found}
 
 
 def hand_over(state: SupportState) -> SupportState:
-    """Let a person answer what the copilot must not."""
+    """Let a person answer what the copilot must not: in their own words, or with the suggestion."""
+    done, suggestion = state.get("done"), promise_for(state)
     answer = interrupt(
         {
-            "question": "Please answer this customer.",
-            "message": question(state),
-            "intent": state["intent"],
-            "order": state.get("order", {}),
+            "question": "Please answer this customer: respond with your text, approve to send the "
+            "suggestion, or reject to send nothing.",
+            "why": state.get("concern") or (done["why"] if done else f"intent: {state['intent']}"),
+            "message": state["said"],
+            "customer": _named(state.get("customer"), "customer_id", "name", "club_tier"),
+            "order": _named(state.get("order"), "order_id", "status", "total", "lines"),
+            "past_cases": state.get("past_cases", []),
             "sources": [source["title"] for source in state.get("sources", [])],
+            "suggestion": suggestion,
         }
     )
     if isinstance(answer, str) and answer.strip():
         return {"reply": answer.strip(), "reply_source": "human", "problems": []}
-    return {"reply": template_for(state), "reply_source": "template", "problems": []}
+    if answer is True:
+        return {"reply": suggestion, "reply_source": "template", "problems": []}
+    return {"reply": "", "reply_source": "none", "problems": []}
 
 
 async def send(state: SupportState) -> SupportState:
-    """Send the reply to the customer of the order; without one it is only the run's result."""
-    customer = state.get("customer")
-    message = AIMessage(state["reply"])
-    if customer is None:
+    """Send the reply to the customer; while nobody is known it is only the run's result."""
+    customer, reply = state.get("customer"), state["reply"]
+    if not reply:
+        return {}
+    message = AIMessage(reply)
+    if not customer:
         return {"messages": [message]}
-    order = state.get("order_id", "")
+    order = state.get("order_id")
+    letter = {
+        "customer_id": customer["customer_id"],
+        "subject": f"Your order {order}" if order else "Your message to Harbour Lane",
+        "body": reply,
+    }
     try:
-        sent = await send_reply.ainvoke(
-            {
-                "customer_id": customer["customer_id"],
-                "subject": f"Your order {order}",
-                "body": state["reply"],
-            }
-        )
-    except (ToolFailed, ToolRetry) as error:
-        return {"messages": [message], "problems": [*state["problems"], f"not sent: {error}"]}
+        sent = await send_reply.ainvoke(letter)
+    except (ToolError, ModelMistake) as error:
+        not_sent = f"not sent: {error.message}"
+        return {"messages": [message], "problems": [*state["problems"], not_sent]}
     return {"messages": [message], "reply_id": sent.reply_id}
 
 
 async def remember(state: SupportState, *, store: BaseStore) -> SupportState:
     """Keep how this case ended, for the customer's next one."""
-    customer = state.get("customer")
-    if customer is None:
+    customer, done = state.get("customer"), state.get("done")
+    if not customer:
         return {}
-    done = state.get("done")
     ending = f"{done['action']} {done['outcome']}" if done else "answered"
     await store.aput(
         (CASES, customer["customer_id"]),
         str(state["messages"][-1].id),
         {
-            "summary": f"{state['intent']}: {ending} ({state.get('order_id', '')})",
+            "summary": f"{state['intent']}: {ending} ({state['order_id'] or 'no order'})",
+            "order_id": state["order_id"],
+            "action": done["action"] if done else "",
+            "outcome": done["outcome"] if done else "",
             "reply_source": state["reply_source"],
         },
     )
     return {}
 
 
-def _brief(state: SupportState) -> str:
-    order, done = state.get("order"), state.get("done")
-    parts = [f"Customer message: {question(state)}", "Facts:"]
+def brief(state: SupportState) -> str:
+    """Return what the model gets to write from: the message and the facts, all of them checked."""
+    parts = [f"Customer message: {state['said']}", "Facts:"]
     if customer := state.get("customer"):
         parts.append(f"- The customer is {customer['name']}.")
-    if order:
+    if order := state.get("order"):
         goods = ", ".join(f"{line['quantity']} x {line['name']}" for line in order["lines"])
         parts.append(
             f"- Order {order['order_id']}: {goods}, total {order['total']} {order['currency']}, "
             f"{order['status']}."
         )
-    if done:
-        parts.append(
-            f"- {done['action']}: {done['outcome']} {json.dumps(done['result'])} {done['why']}"
-        )
+    parts.append(f"- {template_for(state)}")
     parts += [
-        f"- {source['title']}: {source['text'][:300]}" for source in state.get("sources", [])[:2]
+        f"- {source['title']}: {excerpt(source['text'], 300)}"
+        for source in state.get("sources", [])[:2]
     ]
     return "\n".join(parts)
+
+
+def _named(values: dict[str, Any] | None, *names: str) -> dict[str, Any]:
+    return {name: values[name] for name in names} if values else {}

@@ -108,5 +108,5 @@ class DecisionAnswer(BaseModel):
     request_id: str
     code: str = ""
     """Of a refusal: UNKNOWN_REQUEST, ALREADY_DECIDED, EXPIRED, DIGEST_MISMATCH, VERB_NOT_ALLOWED,
-    BAD_ARGUMENTS, WRONG_RUN or TOO_MANY."""
+    BAD_ARGUMENTS or MALFORMED."""
     message: str = ""

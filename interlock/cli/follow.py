@@ -14,7 +14,14 @@ from interlock.cli.output import Output
 from interlock.cli.prompts import ask_line
 from interlock.cli.runs import OpenRequest, Runs
 from interlock.cli.steps import step_lines, totals_line
-from interlock.errors import InterlockError, OperatorError, RunCancelled, RunFinished, from_code
+from interlock.errors import (
+    InterlockError,
+    NoWorker,
+    OperatorError,
+    RunCancelled,
+    RunFinished,
+    from_code,
+)
 from interlock.replay.payloads import plain
 from interlock.replay.reader import StepReader
 from interlock.replay.steps import (
@@ -71,6 +78,8 @@ class Follower:
     _steps: list[Step] = field(default_factory=list)
     _asking: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _sent: set[str] = field(default_factory=set)
+    """Requests that are being decided on here: what the history says of them is our own answer."""
 
     async def follow(self) -> Outcome:
         """Show the run until it ends, or until a conversation waits and nobody can be asked.
@@ -109,23 +118,33 @@ class Follower:
             self._asking[step.request_id] = asyncio.create_task(self._ask(step.request_id))
         elif isinstance(step, Decided | Withdrawn):
             task = self._asking.get(step.request_id)
-            if task is not None and (isinstance(step, Withdrawn) or step.accepted):
+            over = isinstance(step, Withdrawn) or step.accepted
+            if task is not None and over and step.request_id not in self._sent:
                 task.cancel()
 
     async def _ask(self, request_id: str) -> None:
         """Say how to decide on a request, and decide on it here if a person wants to."""
         async with self._turn:
-            found = [
-                OpenRequest(workflow_id=self.workflow_id, request=request)
-                for request in await self.runs.pending(self.workflow_id)
-                if request.id == request_id
-            ]
-            for item in found:
+            for item in await self._open(request_id):
                 self.out.say("", *requests.request_lines(item))
                 self.out.say("Decide from any terminal:")
                 self.out.say(*(f"  {command}" for command in requests.how_to_decide(item)), "")
                 while self.out.is_interactive and not await self._decide_here(item):
                     pass
+
+    async def _open(self, request_id: str) -> list[OpenRequest]:
+        """Return the request, if it still waits; a worker that is away is waited for."""
+        while True:
+            try:
+                found = await self.runs.pending(self.workflow_id)
+            except NoWorker as error:
+                self.out.note(f"{error.message} Asking again.")
+            else:
+                return [
+                    OpenRequest(workflow_id=self.workflow_id, request=request)
+                    for request in found
+                    if request.id == request_id
+                ]
 
     async def _decide_here(self, item: OpenRequest) -> bool:
         """Ask once at the terminal; return whether there is nothing more to ask."""
@@ -140,12 +159,14 @@ class Follower:
             return False
         try:
             fields = await self._fields(item, verbs[0])
+            self._sent.add(request.id)
             await requests.put(
                 self.runs, item.workflow_id, request.id, request.digest, verbs[0], **fields
             )
         except RunFinished:
             return True
         except InterlockError as error:
+            self._sent.discard(request.id)
             self.out.say(error.message)
             return False
         return True

@@ -14,6 +14,9 @@ async def ask_line(prompt: str) -> str:
     loop.add_reader(sys.stdin, ready.set)
     try:
         await ready.wait()
+    except asyncio.CancelledError:
+        print()  # what is shown next begins on a line of its own
+        raise
     finally:
         loop.remove_reader(sys.stdin)
     return sys.stdin.readline()

@@ -171,16 +171,15 @@ def request_lines(item: OpenRequest) -> list[Text]:
 
 def how_to_decide(item: OpenRequest) -> list[str]:
     """Return the commands that decide on a request from any terminal."""
+    which = f"{item.request.id} --run {item.workflow_id}"
     words = {
-        "approve": f"interlock approve {item.request.id}",
-        "edit": f"interlock edit {item.request.id} --set KEY=VALUE",
-        "reject": f"interlock reject {item.request.id} --comment WHY",
-        "respond": f"interlock respond {item.request.id} ANSWER",
+        "approve": f"interlock approve {which}",
+        "edit": f"interlock edit {which} --set KEY=VALUE",
+        "reject": f"interlock reject {which} --comment WHY",
+        "respond": f"interlock respond {which} ANSWER",
     }
-    return [
-        words.get(verb, f"interlock resolve {item.request.id} {verb}")
-        for verb in item.request.allowed
-    ]
+    resolving = f"interlock resolve {which}"
+    return [words.get(verb, f"{resolving} {verb}") for verb in item.request.allowed]
 
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Text]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interlock.cli.options import Json
-from interlock.cli.output import Output
+from interlock.cli.output import Output, to_json
 
 if TYPE_CHECKING:
     from interlock.cli.follow import Outcome
@@ -100,12 +100,20 @@ def _end(out: Output, runs: Runs, outcome: Outcome) -> None:
     waiting = [f"Say more with `interlock send {outcome.workflow_id} MESSAGE`."]
     out.answer(
         outcome.report(),
-        *(["", outcome.reply] if outcome.reply else []),
+        *_ending(outcome),
         "",
         outcome.used,
         *(waiting if outcome.status == "idle" else []),
         *_next_looks(outcome.workflow_id, runs.link(outcome.workflow_id)),
     )
+
+
+def _ending(outcome: Outcome) -> list[str]:
+    """Return the reply, or the state that a graph without messages ended with."""
+    if outcome.reply:
+        return ["", outcome.reply]
+    output = outcome.result.get("output") if isinstance(outcome.result, dict) else None
+    return ["", to_json(output)] if output else []
 
 
 def _next_looks(workflow_id: str, link: str) -> list[str]:

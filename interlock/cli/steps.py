@@ -113,8 +113,9 @@ def _verdict(step: kinds.Judged) -> Shown:
 
 
 def _asked(step: kinds.Asked) -> Shown:
-    action = _call(step.tool, step.arguments) if step.tool else "a decision"
-    return f"{action} needs a person. {step.why}", [("request", step.request_id)]
+    asked = step.tool not in ("", "question")
+    action = _call(step.tool, step.arguments) if asked else "a question"
+    return f"{action} needs a person. {step.why}".strip(), [("request", step.request_id)]
 
 
 def _decided(step: kinds.Decided) -> Shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -59,7 +60,14 @@ def explained(run_id: str = "") -> Iterator[None]:
     try:
         yield
     except _CALL_ERRORS as error:
+        if _is_cancelled():  # Temporal's client says so with an error of its own
+            raise asyncio.CancelledError from error
         raise _meaning(error, run_id) from error
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _meaning(error: Exception, run_id: str) -> InterlockError:

@@ -127,7 +127,6 @@ class Carried(_Data):
     """Verbs of decided requests, by request id: a decision is used once."""
     messages: list[dict[str, Any]]
     """Messages not yet seen by the graph."""
-    signals: int
     refusals: int
     turn_open: bool
     """Whether the graph stopped in the middle of a turn."""

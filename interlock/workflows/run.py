@@ -55,7 +55,6 @@ class Run:
         self.usage = carried.usage if carried else Usage()
         self.steps = carried.steps if carried else 0
         self.messages: list[dict[str, Any]] = list(carried.messages) if carried else []
-        self.signals = carried.signals if carried else 0
         self.refusals = carried.refusals if carried else 0
         self.granted: dict[tuple[str, str], Granted] = {}
         self.outbox: list[AuditEvent] = []
@@ -152,7 +151,6 @@ class Run:
             binding=self.transcript.bindings,
             decided=self.desk.decided,
             messages=self.messages,
-            signals=self.signals,
             refusals=self.refusals,
             turn_open=turn_open,
             first_opened_at=self.opened_at,

@@ -17,7 +17,13 @@ from temporalio.exceptions import FailureError
 from interlock.approvals.contract import DecisionAnswer
 from interlock.approvals.desk import read_decision
 from interlock.audit.contract import AuditBatch
-from interlock.errors import DecisionRefused, InterlockError, NotAConversation, RunFinished
+from interlock.errors import (
+    DecisionRefused,
+    InterlockError,
+    LimitReached,
+    NotAConversation,
+    RunFinished,
+)
 from interlock.models.messages import from_json, to_json
 from interlock.workflows import calls, determinism, search
 from interlock.workflows.contract import (
@@ -36,7 +42,8 @@ from interlock.workflows.run import Run
 from interlock.workflows.runtime import HostedAgent, current_runtime
 
 _RECORDED_REFUSALS = 50
-"""Refused decisions that one run writes to the audit store; later ones are only counted."""
+"""Refusals that one run writes to the audit store. The next one says so; later ones are only
+counted, so that strays cannot fill the store."""
 
 Continued = Callable[[RunRequest], list[Any]]
 """Turns the carried request into the arguments of the workflow that continues as new."""
@@ -205,7 +212,10 @@ class Session:
     # What handlers call.
 
     def take_decision(self, data: Any) -> DecisionAnswer:
-        """Accept a decision, or refuse it and note why."""
+        """Accept a decision, or refuse it and note why.
+
+        However many were refused before, one that is right counts: strays shut nobody out.
+        """
         run = self._run
         try:
             decision = read_decision(data)
@@ -213,13 +223,6 @@ class Session:
             return self._refuse("", "MALFORMED", error.message)
         if run is None:
             return self._refuse(decision.request_id, "UNKNOWN_REQUEST", "the run is only starting.")
-        if not self._count_signal(run):
-            return DecisionAnswer(
-                accepted=False,
-                request_id=decision.request_id,
-                code="TOO_MANY",
-                message=f"this run has taken {run.terms.signals} signals and takes no more.",
-            )
         answer = run.desk.submit(decision, workflow.now())
         if not answer.accepted:
             return self._refuse(
@@ -228,24 +231,19 @@ class Session:
         return answer
 
     def _refuse(self, request_id: str, code: str, message: str, **details: Any) -> DecisionAnswer:
-        run = self._run
-        if run is not None:
-            run.refusals += 1
-            if run.refusals <= _RECORDED_REFUSALS and not self._closing:
-                run.note(
-                    "refusal",
-                    code,
-                    "refused",
-                    workflow.now(),
-                    request=request_id,
-                    why=message,
-                    **details,
-                )
+        self._note_refusal(code, request=request_id, why=message, **details)
         return DecisionAnswer(accepted=False, request_id=request_id, code=code, message=message)
 
-    def _count_signal(self, run: Run) -> bool:
-        run.signals += 1
-        return run.signals <= run.terms.signals
+    def _note_refusal(self, code: str, **details: Any) -> None:
+        run = self._run
+        if run is None or self._closing:
+            return
+        run.refusals += 1
+        if run.refusals <= _RECORDED_REFUSALS:
+            run.note("refusal", code, "refused", workflow.now(), **details)
+        elif run.refusals == _RECORDED_REFUSALS + 1:
+            why = f"{_RECORDED_REFUSALS} refusals are recorded; from here on they are only counted."
+            run.note("refusal", "TOO_MANY", "refused", workflow.now(), why=why)
 
     def check_message(self, message: Any) -> None:
         """Say whether a message may be sent now.
@@ -265,20 +263,13 @@ class Session:
         run = self._run
         try:
             self.check_message(message)
+            if run is not None:
+                _check_room(run)
         except InterlockError as error:
-            if run is not None and not self._closing:
-                run.note("refusal", error.code, "refused", workflow.now(), why=error.message)
+            self._note_refusal(error.code, why=error.message)
             return MessageAnswer(accepted=False, code=error.code, message=error.message)
-        if run is None:
-            self._early.append(to_json(read_message(message)))
-            return MessageAnswer(accepted=True)
-        if not self._count_signal(run):
-            return MessageAnswer(
-                accepted=False,
-                code="LIMIT_REACHED",
-                message=f"this run has taken {run.terms.signals} signals and takes no more.",
-            )
-        run.messages.append(to_json(read_message(message)))
+        unread = self._early if run is None else run.messages
+        unread.append(to_json(read_message(message)))
         return MessageAnswer(accepted=True)
 
     def cancel(self, reason: str) -> None:
@@ -342,6 +333,14 @@ class Session:
     def usage(self) -> Usage:
         """Return what the run has used."""
         return self._run.usage if self._run else Usage()
+
+
+def _check_room(run: Run) -> None:
+    if len(run.messages) >= run.terms.signals:
+        raise LimitReached(
+            f"{len(run.messages)} messages wait for the agent, and it takes no more before it has "
+            "read them. Send this one later, or raise limits.signals."
+        )
 
 
 def _explained(error: InterlockError | FailureError) -> dict[str, Any]:

@@ -31,8 +31,8 @@ class Reviewer:
         self._choose = choose
         self.announced: list[str] = []
         """Ids of the requests that the run's history tells of, each once, in order."""
-        self.decided: list[tuple[str, str]] = []
-        """Kind of the request and verb of each decision."""
+        self.sent: dict[str, tuple[str, str]] = {}
+        """Kind and verb by request: what was decided, whether or not its answer came back."""
 
     async def work(self) -> None:
         """Follow the run to its end and decide on what it asks."""
@@ -48,7 +48,8 @@ class Reviewer:
                 pending = await self._handle.query("pending_approvals", rpc_timeout=_LOOK)
                 found = [item for item in pending["requests"] if item["id"] == request_id]
                 if not found:
-                    return  # an update whose answer was lost was heard
+                    assert request_id in self.sent, f"{request_id} is gone undecided"
+                    return  # the answer was lost with the worker; the decision was not
                 await self._submit(found[0])
             except RPCError as error:
                 if error.status not in _NO_WORKER:
@@ -65,6 +66,7 @@ class Reviewer:
             "reviewer": "driver",
             **await self._choose(request),
         }
+        self.sent[request["id"]] = (request["kind"], decision["verb"])
         answer = await self._handle.execute_update(
             "submit_decision",
             decision,
@@ -73,7 +75,6 @@ class Reviewer:
             rpc_timeout=_LOOK,
         )
         assert answer["accepted"], answer
-        self.decided.append((request["kind"], decision["verb"]))
 
 
 async def first_request(handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:

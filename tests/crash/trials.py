@@ -106,7 +106,7 @@ class Trial:
             killed=killed,
             result=result,
             requests=reviewer.announced,
-            decisions=reviewer.decided,
+            decisions=list(reviewer.sent.values()),
             calls=Counter(calls_made(data_folder(self.settings))),
             history=[event_name(event.event_type) async for event in handle.fetch_history_events()],
             steps=status["steps"],
