@@ -26,9 +26,12 @@ from pydantic import BaseModel
 
 from interlock.errors import NotSerializable
 
+_EXPORTED = {name: getattr(lc_messages, name) for name in sorted(lc_messages.__all__)}
+# By getattr and not by vars(): the package loads its classes when they are first asked for.
+
 MESSAGE_TYPES: dict[str, type[BaseMessage]] = {
     name: kind
-    for name, kind in sorted(vars(lc_messages).items())
+    for name, kind in _EXPORTED.items()
     if isinstance(kind, type) and issubclass(kind, BaseMessage)
 }
 """LangChain's own message classes, by class name."""

@@ -129,7 +129,7 @@ def _verdict(common: dict[str, Any], call: Call, result: Any) -> Step:
     verdict = Verdict.model_validate(result)
     return Judged(
         **common,
-        **asked,
+        **{**asked, "arguments": asked["arguments"] or verdict.arguments},
         outcome=verdict.outcome,
         reason=verdict.reason,
         risk=verdict.risk,
@@ -146,7 +146,9 @@ def _memory(common: dict[str, Any], call: Call, result: Any) -> Step:
     if result is None:
         return Remembered(**common, **asked)
     found: list[Found] = []
-    for answer in MemoryAnswers.model_validate(result).answers:
+    given = MemoryAnswers.model_validate(result)
+    asked["queries"] = asked["queries"] or given.queries
+    for answer in given.answers:
         items = answer if isinstance(answer, list) else [answer]
         found += [_found(item) for item in items if isinstance(item, MemoryItem)]
     return Remembered(**common, **asked, found=tuple(found))

@@ -109,6 +109,7 @@ class _NodeDebugger(pdb.Pdb):
         self.was_quit = False
         self._code = code
         self._node = node
+        self._begun = False
         problem = self.set_break(code.co_filename, code.co_firstlineno, funcname=code.co_name)
         if problem:
             raise BadInput(f"node {node!r} cannot be stopped at: {problem}.")
@@ -118,9 +119,10 @@ class _NodeDebugger(pdb.Pdb):
     ) -> WorkflowActivationCompletion:
         """Debug one activation."""
         before = sys.gettrace()
-        self.reset()
         self.botframe = sys._getframe()
-        self.set_continue()
+        if not self._begun:  # later, `n` goes on where the node waited for an answer
+            self._begun = True
+            self.set_continue()
         sys.settrace(self.trace_dispatch)
         try:
             return activate(activation)
@@ -147,7 +149,10 @@ class _NodeDebugger(pdb.Pdb):
 
 
 def _code_of(history: History, code: Code, node: str) -> CodeType:
-    agent = code.runtime.agent(agent_of(history))
+    name = agent_of(history)
+    if not name:
+        raise BadInput(f"run {history.workflow_id!r} did not come as far as its agent.")
+    agent = code.runtime.agent(name)
     nodes = dict(_nodes(agent.graph))
     named = [key for key in nodes if key == node or key.rpartition(":")[2] == node]
     if not named:

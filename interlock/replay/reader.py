@@ -40,6 +40,7 @@ from interlock.replay.steps import (
     Started,
     Step,
     Stumbled,
+    ToolCalled,
 )
 
 _DEADLINE = "deadline of "
@@ -59,6 +60,7 @@ class StepReader:
         self._decisions = Decisions()
         self._opening: list[Asked] = []
         self._wanted: dict[str, dict[str, Any]] = {}
+        self._judged: dict[str, dict[str, Any] | None] = {}
         self._to_ask: list[Judged] = []
         self._clock = LocalClock(datetime.fromtimestamp(0, UTC))
 
@@ -185,6 +187,11 @@ class StepReader:
             return []
         answer = local_answer(event, self._clock)
         step = call_step(event.event_id, _at(event), call, answer) if answer else None
+        if isinstance(step, Judged):
+            self._judged[step.tool] = step.arguments
+        elif isinstance(step, ToolCalled) and step.arguments is None:
+            # The marker of a local call has no input; its verdict says what was judged.
+            step = step.model_copy(update={"arguments": self._judged.get(step.tool)})
         return [step] if step is not None else []
 
     # People.

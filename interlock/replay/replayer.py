@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ from interlock.settings import Settings
 from interlock.tools.definition import Tool
 from interlock.workflows.agent import AgentWorkflow
 from interlock.workflows.runtime import Runtime, RuntimeInterceptor
+
+_SETTLED = 0.05
+"""Seconds after a replay. The SDK's threads let go of the interpreter a moment after their last
+answer; a process that ends before that is aborted (seen in one of ten on a busy machine)."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,7 @@ async def run_again(
         debug_mode=debug,
     )
     result = await replayer.replay_workflow(history.to_temporal(), raise_on_replay_failure=False)
+    await asyncio.sleep(_SETTLED)
     if result.replay_failure is not None:
         comparison.failed(result.replay_failure)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from typing import Any
 
@@ -29,24 +28,47 @@ EXCLUDED = (
 )
 
 
-async def finish(handle: Handle) -> tuple[dict[str, Any], list[str]]:
-    """Approve by signal whatever a run asks; return its result and the ids of what it asked."""
-    asked: list[str] = []
-    async for event in handle.fetch_history_events(wait_new_event=True):
-        for request_id in requests_in(event):
-            if request_id not in asked:
-                asked.append(request_id)
-                await approve(handle, request_id)
-    return await handle.result(), asked
+INPUTS: dict[str, Any] = {
+    "cashier": {"order_id": ORDER, "amount": "89.00", "reason": "arrived broken"},
+    "support": MESSAGE,
+}
+REFERENCES = {"cashier": "cashier", "support": "reconciling"}
+"""Attributes of `tests.crash.support`."""
 
 
-async def approve(handle: Handle, request_id: str) -> None:
-    """Send a decision, if the request still waits for one."""
-    pending = await handle.query("pending_approvals")
-    for request in pending["requests"]:
-        if request["id"] == request_id:
-            decision = {"request_id": request_id, "verb": "approve", "digest": request["digest"]}
-            await handle.signal("decide", decision)
+class Approver:
+    """Approves by signal the action that it was asked for first, and rejects any other."""
+
+    def __init__(self) -> None:
+        self.action: dict[str, Any] | None = None
+        self.rejected: list[dict[str, Any]] = []
+        """Arguments of other actions."""
+
+    async def finish(self, handle: Handle) -> dict[str, Any]:
+        """Decide on whatever a run asks and return its result."""
+        seen: list[str] = []
+        async for event in handle.fetch_history_events(wait_new_event=True):
+            for request_id in requests_in(event):
+                if request_id not in seen:
+                    seen.append(request_id)
+                    await self._decide(handle, request_id)
+        result: dict[str, Any] = await handle.result()
+        return result
+
+    async def _decide(self, handle: Handle, request_id: str) -> None:
+        pending = await handle.query("pending_approvals")
+        for request in pending["requests"]:  # none, when a re-applied signal was quicker
+            if request["id"] == request_id:
+                verb = self._verb(request["arguments"])
+                decision = {"request_id": request_id, "verb": verb, "digest": request["digest"]}
+                await handle.signal("decide", decision)
+
+    def _verb(self, action: dict[str, Any]) -> str:
+        self.action = self.action or action
+        if action == self.action:
+            return "approve"
+        self.rejected.append(action)
+        return "reject"
 
 
 async def reset(client: Client, handle: Handle, at: int, *, reapply: bool) -> Handle:
@@ -64,6 +86,12 @@ async def reset(client: Client, handle: Handle, at: int, *, reapply: bool) -> Ha
     return client.get_workflow_handle(handle.id, run_id=answer.run_id)
 
 
+async def lineage_of(handle: Handle) -> str:
+    """Id of the first run of a run's chain."""
+    described = await handle.describe()
+    return described.raw_description.workflow_execution_info.first_run_id
+
+
 async def tasks_of(handle: Handle) -> list[int]:
     """Numbers of the events that end a run's workflow tasks."""
     ended = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
@@ -71,31 +99,32 @@ async def tasks_of(handle: Handle) -> list[int]:
 
 
 @pytest.mark.parametrize("reapply", [True, False], ids=["signals re-applied", "signals left out"])
-async def test_three_resets_pay_once(stage: RefundStage, reapply: bool) -> None:
-    """Reset to its start, its middle and its end, a run asks again and finds its refund made."""
-    client = stage.client
-    async with stage.shop("reconciling") as shop:
+@pytest.mark.parametrize("agent", INPUTS)
+async def test_three_resets_pay_once(stage: RefundStage, agent: str, reapply: bool) -> None:
+    """Reset to its start, its middle and its end, a run finds its refund made in the same lineage."""
+    client, approver = stage.client, Approver()
+    async with stage.shop(REFERENCES[agent]) as shop:
         async with workers(Hosting(shop.settings, shop.environment)) as start:
             await start()
             first = await client.start_workflow(
                 "AgentWorkflow",
-                {"agent": "support", "input": MESSAGE},
+                {"agent": agent, "input": INPUTS[agent]},
                 id=f"reset-{uuid.uuid4().hex[:12]}",
                 task_queue=f"{shop.settings.temporal.queue_prefix}interlock",
             )
-            result, asked = await finish(first)
-            assert len(asked) == 1
+            result = await approver.finish(first)
             run = client.get_workflow_handle(first.id, run_id=first.result_run_id)
             ends = await tasks_of(run)
             for at in (ends[0], ends[len(ends) // 2], ends[-1]):
                 again = await reset(client, run, at, reapply=reapply)
-                repeated, _ = await finish(again)
-                assert repeated["output"]["done"] == result["output"]["done"]
-                described = await again.describe()
-                lineage = described.raw_description.workflow_execution_info.first_run_id
-                assert lineage == run.run_id, "a reset begins another lineage"
+                repeated = await approver.finish(again)
+                assert approver.rejected or repeated["output"] == result["output"]
+                assert await lineage_of(again) == run.run_id
                 assert len(await shop.service.refunds(order_id=ORDER)) == 1
         async with Database(database_url(shop.settings)) as database:
             rows = await SqlLedger(database).rows(workflow_id=first.id)
-        assert [row.tool for row in rows] == ["refund", "send_reply"]
+        assert [row.tool for row in rows].count("refund") == 1
         assert {row.context.lineage.rpartition("/")[2] for row in rows} == {run.run_id}
+    # The copilot remembers the case by then, and says so where a person reads it.
+    assert len(approver.rejected) == (1 if agent == "support" else 0)
+    assert all("settled before" in action["reason"] for action in approver.rejected)

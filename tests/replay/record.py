@@ -13,7 +13,8 @@ from typing import Any
 
 from temporalio.client import WorkflowFailureError
 
-from interlock.replay import export, runs
+from interlock.replay import export, follow, runs
+from interlock.replay.steps import ModelCalled, Started
 from interlock.server import running_server
 from interlock.testing import WorkerEnv, worker_env
 from tests.replay.deployment import GOLDEN, SCRIPT, agents
@@ -85,16 +86,23 @@ async def _edited(env: WorkerEnv) -> None:
 
 
 async def _chain(env: WorkerEnv) -> None:
-    handle = await env.start("talker", "talk", workflow_id="talker", conversation=True)
-    number = 0
-    while len(await runs(env.client, handle.id)) == 1:
-        number += 1
-        answer = await handle.execute_update("submit_message", f"talk {number}")
-        assert answer["accepted"]
-    await handle.signal("cancel_run", "enough")
-    await env.result(handle)
+    handle = await env.start("talker", "talk 0", workflow_id="talker", conversation=True)
+    parts, number = 0, 0
+    async for step in follow(env.client, handle.id, handle.first_execution_run_id):
+        parts += isinstance(step, Started)
+        if parts == 1 and isinstance(step, ModelCalled):
+            number += 1
+            await handle.execute_update("submit_message", f"talk {number}")
+        elif parts == 2 and isinstance(step, ModelCalled):
+            await _idle(handle)
+            await handle.signal("cancel_run", "enough")
     for part, run_id in enumerate(await runs(env.client, handle.id), start=1):
         await _save(env, f"chain-{part}", handle.id, run_id)
+
+
+async def _idle(handle: Any) -> None:
+    while (await handle.query("status"))["state"] != "idle":
+        await asyncio.sleep(0.05)
 
 
 async def _save(env: WorkerEnv, name: str, workflow_id: str, run_id: str | None = None) -> None:

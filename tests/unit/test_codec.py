@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -199,6 +201,21 @@ def test_decoding_imports_nothing() -> None:
     """A class of a module that is not imported is refused, not imported."""
     with pytest.raises(NotSerializable, match="'antigravity:Thing' is not imported"):
         decode({"$model": "antigravity:Thing", "data": {}})
+
+
+def test_every_message_class_is_known_from_the_start() -> None:
+    """LangChain loads its classes lazily; the codec knows all of them in a fresh process."""
+    code = "from interlock.codec import MESSAGE_TYPES as m; print(*sorted(m))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert set(printed.stdout.split()) >= {
+        "AIMessage",
+        "AIMessageChunk",
+        "ChatMessage",
+        "HumanMessage",
+        "RemoveMessage",
+        "SystemMessage",
+        "ToolMessage",
+    }
 
 
 def test_unknown_tag_is_refused() -> None:

@@ -30,17 +30,36 @@ def _commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, 
             yield (*words, name)
 
 
+PROMISED = [
+    "approvals",
+    "approve",
+    "cancel",
+    "doctor",
+    "edit",
+    "feedback",
+    "history",
+    "ingest",
+    "init",
+    "list",
+    "models list",
+    "models pull",
+    "models verify",
+    "reject",
+    "replay",
+    "resolve",
+    "respond",
+    "run",
+    "send",
+    "show",
+    "up",
+    "worker",
+]
 COMMANDS = sorted(_commands(typer.main.get_command(app)))
 
 
 def test_every_promised_command_is_there() -> None:
     """The program has the commands that the documentation names."""
-    promised = (
-        "up worker run list show approvals approve edit reject respond resolve send cancel feedback "
-        "replay history ingest doctor init"
-    ).split()
-    assert {words[0] for words in COMMANDS} == {*promised, "models"}
-    assert {words[1] for words in COMMANDS if words[0] == "models"} == {"list", "pull", "verify"}
+    assert [" ".join(words) for words in COMMANDS] == PROMISED
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -57,10 +76,10 @@ def test_help_loads_no_heavy_library() -> None:
     program = (
         "import sys, interlock.cli.program as p\n"
         "heavy = {'temporalio', 'langchain_core', 'langgraph', 'chromadb', 'sqlalchemy', 'pydantic'}\n"
-        "sys.exit(', '.join(heavy & set(sys.modules)))"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_version(interlock: Any) -> None:

@@ -1,0 +1,98 @@
+"""What a deployment needs and does not find: it says so at once, or waits and loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interlock.app import App
+from interlock.connection import connect, data_folder
+from interlock.errors import ConfigError, StoreUnwritable, TemporalUnreachable
+from interlock.settings import Settings, load_settings
+from interlock.testing import WorkerEnv
+from tests.integration.bad_input.deployment import CALLS
+
+
+async def test_no_server_at_the_address(tmp_path: Path, row: Any) -> None:
+    """A client is refused with the address and how to start a server."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    settings = Settings(project_dir=tmp_path, temporal={"address": address})
+    with pytest.raises(TemporalUnreachable) as refused:
+        await connect(settings)
+    row("Temporal not reachable").check(refused.value.code, refused.value.message)
+    assert refused.value.details["address"] == address
+    assert refused.value.retryable
+
+
+async def test_a_data_folder_that_cannot_be_written(tmp_path: Path, row: Any) -> None:
+    """An application does not open on it."""
+    (tmp_path / "file").write_text("no folder")
+    settings = Settings(
+        project_dir=tmp_path, data_dir=Path("file/data"), memory={"embedder": "hashing"}
+    )
+    with pytest.raises(StoreUnwritable) as refused:
+        async with App(settings):
+            pass
+    row("folder not writable").check(refused.value.code, refused.value.message)
+
+
+async def test_a_payload_folder_that_breaks_while_a_run_is_open(
+    env: WorkerEnv, row: Any, task: Any, account: str
+) -> None:
+    """The run waits with the reason, goes on when it is mended, and repeats no effect."""
+    payloads = data_folder(env.app.settings) / "payloads"
+    assert not payloads.exists()
+    payloads.write_text("no folder")
+    handle = await env.start("worker", task("write", 200_000))
+    async with asyncio.timeout(20):
+        while not (failed := await pending_failure(handle)):  # noqa: ASYNC110  only the server knows
+            await asyncio.sleep(0.05)
+    row("payload folder not writable").check(failed.application_failure_info.type, failed.message)
+    payloads.unlink()
+    assert (await env.result(handle)).output["done"] == "200000"
+    assert CALLS[account] == 1
+
+
+async def pending_failure(handle: Any) -> Any:
+    """Why the activity that a run waits for failed the last time."""
+    found = (await handle.describe()).raw_description.pending_activities
+    return found[0].last_failure if found and found[0].HasField("last_failure") else None
+
+
+async def test_a_database_that_is_locked_for_a_while(
+    env: WorkerEnv, task: Any, account: str
+) -> None:
+    """While another process holds the write lock no effect is made; then it is made once."""
+    with closing(sqlite3.connect(data_folder(env.app.settings) / "audit.db")) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        handle = await env.start("worker", task("write", 1))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await handle.result()
+        assert CALLS[account] == 0
+        holder.rollback()
+    assert (await env.result(handle)).status == "completed"
+    assert CALLS[account] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("[limits]\nsignls = 5\n", "`interlock.toml` with an unknown key"),
+        ("agents = [\n", "`interlock.toml` that is no TOML"),
+    ],
+)
+def test_a_settings_file_that_is_wrong(tmp_path: Path, row: Any, text: str, name: str) -> None:
+    """Nothing is loaded, and the place is named."""
+    (tmp_path / "interlock.toml").write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load_settings(tmp_path)
+    row(name).check(refused.value.code, refused.value.message)
+    assert "interlock.toml" in refused.value.message

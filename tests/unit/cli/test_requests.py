@@ -1,0 +1,182 @@
+"""Requests: found by the beginning of an id, edited, and shown to a reviewer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer
+from interlock.cli import requests
+from interlock.cli.runs import OpenRequest, Runs
+from interlock.errors import BadInput, DecisionRefused
+from interlock.tools.contract import Risk
+
+
+def request(request_id: str = "call_1:abc", **fields: Any) -> ApprovalRequest:
+    """Return a request to give money back."""
+    now = datetime.now(UTC)
+    known = {
+        "id": request_id,
+        "tool": "refund",
+        "arguments": {"order_id": "7", "amount": "40.00", "times": 1},
+        "digest": "d" * 64,
+        "why": "it is risky",
+        "risk": Risk.HIGH,
+        "agent": "clerk",
+        "tenant": "default",
+        "requested_at": now,
+        "expires_at": now + timedelta(hours=3),
+    }
+    return ApprovalRequest.model_validate(known | fields)
+
+
+class Waiting:
+    """Runs that wait, and what they answer to a decision."""
+
+    def __init__(self, *items: OpenRequest, answer: DecisionAnswer | None = None) -> None:
+        self.items = list(items)
+        self.answer = answer
+        self.sent: list[Decision] = []
+
+    async def open_requests(self) -> list[OpenRequest]:
+        return self.items
+
+    async def pending(self, workflow_id: str) -> list[ApprovalRequest]:
+        return [item.request for item in self.items if item.workflow_id == workflow_id]
+
+    async def decide(self, workflow_id: str, decision: Decision) -> DecisionAnswer:
+        self.sent.append(decision)
+        return self.answer or DecisionAnswer(accepted=True, request_id=decision.request_id)
+
+
+def runs(waiting: Waiting) -> Runs:
+    """Return the fake under the type that the functions take."""
+    return cast("Runs", waiting)
+
+
+def item(run: str, request_id: str) -> OpenRequest:
+    """Return a request of a run."""
+    return OpenRequest(workflow_id=run, request=request(request_id))
+
+
+async def test_a_request_is_found_by_the_beginning_of_its_id() -> None:
+    """The beginning that only one open request has is enough."""
+    waiting = Waiting(item("a", "call_1:x"), item("b", "call_2:x"))
+    assert (await requests.find(runs(waiting), "call_2")).workflow_id == "b"
+
+
+async def test_an_exact_id_wins_over_a_longer_one() -> None:
+    """A whole id is never taken for the beginning of another."""
+    waiting = Waiting(item("a", "call_1"), item("b", "call_11"))
+    assert (await requests.find(runs(waiting), "call_1")).workflow_id == "a"
+
+
+async def test_an_ambiguous_id_names_the_candidates() -> None:
+    """Two runs with that beginning: nothing is decided by guessing."""
+    waiting = Waiting(item("a", "call_1:x"), item("b", "call_1:x"))
+    with pytest.raises(BadInput, match=r"'call_1:x' of 'a', 'call_1:x' of 'b'.*--run"):
+        await requests.find(runs(waiting), "call_1")
+    assert (await requests.find(runs(waiting), "call_1", "b")).workflow_id == "b"
+
+
+async def test_an_unknown_request_is_refused() -> None:
+    """A request that waits nowhere is a refusal with a code."""
+    with pytest.raises(DecisionRefused) as caught:
+        await requests.find(runs(Waiting()), "call_9")
+    assert caught.value.details["code"] == "UNKNOWN_REQUEST"
+
+
+async def test_a_decision_carries_the_digest_that_was_read() -> None:
+    """What is sent is bound to the request as it was shown, with a fresh nonce each time."""
+    waiting = Waiting()
+    for _ in range(2):
+        await requests.put(runs(waiting), "a", "call_1:x", "digest", "approve", reviewer="ann")
+    first, second = waiting.sent
+    assert (first.digest, first.reviewer, first.verb) == ("digest", "ann", "approve")
+    assert first.nonce != second.nonce
+
+
+async def test_a_refused_decision_raises_its_reason() -> None:
+    """The run's no becomes an error with the run's code."""
+    answer = DecisionAnswer(accepted=False, request_id="r", code="EXPIRED", message="too late.")
+    with pytest.raises(DecisionRefused, match="too late") as caught:
+        await requests.put(runs(Waiting(answer=answer)), "a", "r", "d", "approve")
+    assert caught.value.details == {"code": "EXPIRED", "request_id": "r", "workflow_id": "a"}
+
+
+async def test_a_comment_that_is_too_long_is_no_decision() -> None:
+    """What the contract does not allow is said before anything is sent."""
+    waiting = Waiting()
+    with pytest.raises(BadInput, match="comment"):
+        await requests.put(runs(waiting), "a", "r", "d", "reject", comment="x" * 5000)
+    assert waiting.sent == []
+
+
+@pytest.mark.parametrize(
+    ("pairs", "whole", "changed"),
+    [
+        (["amount=10.00"], None, {"amount": "10.00"}),
+        (["order_id=8"], None, {"order_id": "8"}),
+        (["times=2"], None, {"times": 2}),
+        (["note=a=b"], None, {"note": "a=b"}),
+        (["tags=[1]"], None, {"tags": [1]}),
+        ([], '{"order_id": "9"}', {"order_id": "9"}),
+        (["amount=1"], '{"order_id": "9"}', {"order_id": "9", "amount": 1}),
+    ],
+)
+def test_an_edit_changes_what_it_names(
+    pairs: list[str], whole: str | None, changed: dict[str, Any]
+) -> None:
+    """A value stays text where the old one is text; otherwise it is read as JSON."""
+    found = requests.arguments_of(request(), pairs, whole)
+    assert found == (changed if whole else request().arguments | changed)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "whole", "words"),
+    [
+        (["amount"], None, "key=value"),
+        (["=1"], None, "key=value"),
+        ([], None, "changes nothing"),
+        (["amount=40.00"], None, "changes nothing"),
+        ([], "[1]", "JSON object"),
+        ([], "{", "no JSON"),
+    ],
+)
+def test_a_malformed_edit_is_refused(pairs: list[str], whole: str | None, words: str) -> None:
+    """An edit that is none says what to write."""
+    with pytest.raises(BadInput, match=words):
+        requests.arguments_of(request(), pairs, whole)
+
+
+def test_a_reviewer_sees_every_argument_as_it_is() -> None:
+    """Arguments are shown whole, and a character that would deceive the reader is spelled out."""
+    asked = request(arguments={"to": "bob\u202eeve", "amount": "1" * 500})
+    lines = requests.request_lines(OpenRequest(workflow_id="run-1", request=asked))
+    text = "\n".join(line.plain for line in lines)
+    assert "1" * 500 in text
+    assert "bob\\u202eeve" in text
+    assert "expires in 3 h" in text
+    assert "call_1:abc" in text
+
+
+def test_how_to_decide_names_a_command_for_each_verb() -> None:
+    """What is printed can be pasted: request and run are in it, and only verbs that fit."""
+    outcome = request(kind="outcome", allowed=("happened", "abort"))
+    commands = requests.how_to_decide(OpenRequest(workflow_id="run-1", request=outcome))
+    assert commands == [
+        "interlock resolve call_1:abc --run run-1 happened",
+        "interlock resolve call_1:abc --run run-1 abort",
+    ]
+
+
+def test_changes_of_an_edit_are_shown() -> None:
+    """Old and new value of each argument that differs, and of no other."""
+    lines = requests.changes({"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 5, "d": 4})
+    assert [line.plain for line in lines] == [
+        "  b: 2 → 5",
+        "  c: 3 → (nothing)",
+        "  d: (nothing) → 4",
+    ]
