@@ -19,7 +19,7 @@ from bench.machine import commit, machine, versions
 from bench.measure import FULL, QUICK, SMOKE, Plan, measure
 from bench.report import Report, markdown, ratios, show
 
-BEGIN = "<!-- results: written by `make bench ARGS=\"--write docs/benchmarks.md\"` -->"
+BEGIN = '<!-- results: written by `make bench ARGS="--write docs/benchmarks.md"` -->'
 END = "<!-- end of results -->"
 
 
@@ -62,15 +62,15 @@ def _options() -> argparse.Namespace:
 
 
 async def _report(plan: Plan) -> Report:
+    loads = {str(concurrency): runs for concurrency, runs in plan.loads.items()}
     origin = {
         "command": f"python -m bench {' '.join(sys.argv[1:])}".strip(),
         "commit": commit(),
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "versions": versions(),
-        "plan": dataclasses.asdict(plan),
+        "plan": {**dataclasses.asdict(plan), "loads": loads},
     }
-    origin["plan"]["loads"] = {str(many): runs for many, runs in plan.loads.items()}
     found = await measure(plan, lambda line: print(line, file=sys.stderr, flush=True))
     return {
         **origin,

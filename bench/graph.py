@@ -7,8 +7,8 @@ a system does around them.
 from __future__ import annotations
 
 import operator
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol
 
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
@@ -34,7 +34,13 @@ class State(TypedDict):
     notes: Annotated[list[str], operator.add]
 
 
-Node = Callable[[State], Awaitable[dict[str, Any]]]
+class Node(Protocol):
+    """A node of the graph."""
+
+    async def __call__(self, state: State) -> dict[str, Any]:
+        """Return what it adds to the state."""
+        ...
+
 
 EFFECTS = 4
 """Model and tool calls of one run."""

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
+import asyncio
 import json
 import math
 import statistics
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from bench.conversation import bytes_per_model_call
 from bench.graph import EFFECTS, check
 from bench.load import Sample, load
 from bench.processes import cpu_of, printed_by, server_process, worker_process
-from bench.systems import BARE, SYSTEMS, Handle, System
+from bench.systems import BARE, NAMES, SYSTEMS, Handle, System
 from interlock.server import Server
 
 Tell = Callable[[str], None]
@@ -38,12 +37,14 @@ class Plan:
     """Runs by concurrency."""
     turns: tuple[int, ...]
     """Turns of the conversation at which its history is looked at."""
+    side_by_side: bool = False
+    """Everything at the same time, which is fast and measures nothing."""
 
 
 FULL = Plan(rounds=5, warm_up=20, loads={1: 40, 50: 300}, turns=(10, 50, 150, 300))
 QUICK = Plan(rounds=1, warm_up=5, loads={1: 12, 50: 75}, turns=(10, 50, 100))
-SMOKE = Plan(rounds=1, warm_up=1, loads={1: 1, 50: 2}, turns=(10, 20))
-"""Only shows that the benchmark works; its figures mean nothing."""
+SMOKE = Plan(rounds=1, warm_up=1, loads={1: 1, 50: 2}, turns=(10, 12), side_by_side=True)
+"""Only shows that the benchmark works."""
 
 
 @dataclass(frozen=True)
@@ -63,34 +64,54 @@ class Rounds:
     history: History | None = None
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of the measurement that needs the machine for itself."""
+
+    title: str
+    run: Callable[[], Awaitable[None]]
+
+
 async def measure(plan: Plan, tell: Tell) -> dict[str, Any]:
     """Measure everything and return the figures of each system and of the conversation."""
-    found = {name: Rounds({c: [] for c in plan.loads}) for name in _names()}
-    for number in range(plan.rounds):
-        tell(f"round {number + 1} of {plan.rounds}: {BARE}")
-        await _bare_round(plan, found[BARE])
-        for system in SYSTEMS:
-            tell(f"round {number + 1} of {plan.rounds}: {system.name}")
-            await _round(system, plan, found[system.name])
-    tell(f"conversation of {plan.turns[-1]} turns")
+    found = {name: Rounds({c: [] for c in plan.loads}) for name in NAMES}
+    sizes: dict[str, float] = {}
+    parts = [
+        *(part for number in range(plan.rounds) for part in _round(number, plan, found)),
+        Part(f"conversation of {plan.turns[-1]} turns", lambda: _conversation(plan, sizes)),
+    ]
+    if plan.side_by_side:
+        tell("everything at the same time, once")
+        await asyncio.gather(*(part.run() for part in parts))
+    else:
+        for part in parts:
+            tell(part.title)
+            await part.run()
     return {
         "systems": {name: figures(rounds) for name, rounds in found.items()},
-        "bytes_per_model_call": await _conversation(plan),
+        "bytes_per_model_call": sizes,
     }
 
 
-def _names() -> list[str]:
-    return [BARE, *(system.name for system in SYSTEMS)]
+def _round(number: int, plan: Plan, found: dict[str, Rounds]) -> list[Part]:
+    title = f"round {number + 1} of {plan.rounds}"
+    return [
+        Part(f"{title}: {BARE}", partial(_bare, plan, found[BARE])),
+        *(
+            Part(f"{title}: {system.name}", partial(_one, system, plan, found[system.name]))
+            for system in SYSTEMS
+        ),
+    ]
 
 
-async def _bare_round(plan: Plan, found: Rounds) -> None:
+async def _bare(plan: Plan, found: Rounds) -> None:
     loads = [f"{concurrency}:{runs}" for concurrency, runs in plan.loads.items()]
     printed = await printed_by("bench.bare", str(plan.warm_up), *loads)
     for concurrency, sample in zip(plan.loads, json.loads(printed), strict=True):
         found.samples[concurrency].append(Sample(**sample))
 
 
-async def _round(system: System, plan: Plan, found: Rounds) -> None:
+async def _one(system: System, plan: Plan, found: Rounds) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with (
@@ -127,18 +148,17 @@ async def _history(system: System, server: Server) -> History:
     return History(info.history_length, info.history_size_bytes)
 
 
-async def _conversation(plan: Plan) -> dict[str, float]:
+async def _conversation(plan: Plan, sizes: dict[str, float]) -> None:
     with tempfile.TemporaryDirectory() as name:
         async with server_process() as (server, _):
             found = await bytes_per_model_call(server.client, Path(name), plan.turns)
-    return {str(turn): size for turn, size in found.items()}
+    sizes |= {str(turn): size for turn, size in found.items()}
 
 
 def figures(rounds: Rounds) -> dict[str, Any]:
     """Return the figures of one system: medians over the rounds, by concurrency."""
     found: dict[str, Any] = {
-        str(concurrency): _load_figures(samples)
-        for concurrency, samples in rounds.samples.items()
+        str(concurrency): _load_figures(samples) for concurrency, samples in rounds.samples.items()
     }
     if rounds.history is not None:
         found["history_events_per_effect"] = rounds.history.events / EFFECTS

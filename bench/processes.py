@@ -20,10 +20,10 @@ _STOP_SECONDS = 30
 @asynccontextmanager
 async def server_process() -> AsyncIterator[tuple[Server, psutil.Process]]:
     """Run an in-memory Temporal server until the context ends."""
-    before = {child.pid for child in psutil.Process().children()}
     async with running_server() as server:
+        port = server.address.rpartition(":")[2]
         (process,) = (
-            child for child in psutil.Process().children() if child.pid not in before
+            child for child in psutil.Process().children(recursive=True) if port in child.cmdline()
         )
         yield server, process
 

@@ -129,8 +129,7 @@ def _table(title: str, columns: tuple[Figure, ...]) -> Table:
 
 def _cells(values: dict[str, Any], columns: tuple[Figure, ...]) -> list[str]:
     return [
-        "-" if values[figure.key] is None else figure.form(values[figure.key])
-        for figure in columns
+        "-" if values[figure.key] is None else figure.form(values[figure.key]) for figure in columns
     ]
 
 
@@ -140,7 +139,9 @@ def _sizes(report: Report) -> list[list[str]]:
 
 
 def _ratios(report: Report) -> list[list[str]]:
-    rows = [[name, f"{value:.2f}", TARGETS.get(name, "")] for name, value in report["ratios"].items()]
+    rows = [
+        [name, f"{value:.2f}", TARGETS.get(name, "")] for name, value in report["ratios"].items()
+    ]
     return [["ratio", "measured", "target"], *rows]
 
 

@@ -88,3 +88,6 @@ SYSTEMS = (
     ),
 )
 """In the order in which they are measured and shown."""
+
+NAMES = (BARE, *(system.name for system in SYSTEMS))
+"""Every row."""

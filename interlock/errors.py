@@ -68,7 +68,7 @@ class InterlockError(Exception):
     code: ClassVar[str] = "INTERLOCK"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, **details: Any) -> None:
+    def __init__(self, message: str, /, **details: Any) -> None:
         """Keep ``message`` and JSON-safe ``details`` (shown by ``--json``, carried over Temporal)."""
         message = shortened(message)
         super().__init__(message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
@@ -33,7 +32,9 @@ async def act_refund(state: SupportState) -> SupportState:
     wish = await extract_wish(order, state["said"])
     amount = refund_amount(wish, order, state["said"])
     if amount <= LOW_REFUND and state.get("settled"):
-        return {"concern": f"Order {order['order_id']} was settled before, and small refunds are paid at once."}
+        return {
+            "concern": f"Order {order['order_id']} was settled before, and small refunds are paid at once."
+        }
     arguments = {
         "order_id": order["order_id"],
         "amount": str(amount),

@@ -96,6 +96,8 @@ async def _extract(shape: type[_Shape], schema: dict[str, Any], said: str) -> _S
     schema["required"] = list(schema["properties"])
     prompt = [SystemMessage(_INSTRUCTIONS), HumanMessage(said)]
     try:
-        return shape.model_validate(await model("fast").with_structured_output(schema).ainvoke(prompt))
+        return shape.model_validate(
+            await model("fast").with_structured_output(schema).ainvoke(prompt)
+        )
     except (OutputParserException, *NO_MODEL):
         return shape()

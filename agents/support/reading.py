@@ -14,7 +14,8 @@ Line = dict[str, Any]
 
 _NUMBER = r"(\d{1,4}(?:[.,]\d{1,2})?)"
 _MONEY = re.compile(
-    rf"(?:\bEUR|€)\s?{_NUMBER}(?![\d.,]*\d)|(?<![\d.,-]){_NUMBER}\s?(?:EUR\b|€|euros?\b)", re.IGNORECASE
+    rf"(?:\bEUR|€)\s?{_NUMBER}(?![\d.,]*\d)|(?<![\d.,-]){_NUMBER}\s?(?:EUR\b|€|euros?\b)",
+    re.IGNORECASE,
 )
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _PIECES = re.compile(

@@ -8,10 +8,9 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langgraph.store.base import BaseStore
 from langgraph.types import interrupt
 
-from agents.support.checking import problems_of
+from agents.support.checking import facts_of, problems_of
 from agents.support.extracting import NO_MODEL
-from agents.support.passages import excerpt
-from agents.support.state import SupportState, question
+from agents.support.state import SupportState
 from agents.support.templates import promise_for, template_for
 from agents.support.understanding import CASES
 from interlock.agents import model
@@ -19,8 +18,8 @@ from interlock.errors import ModelMistake, ToolError
 from tools.contracts import send_reply
 
 _INSTRUCTIONS = """You write for Harbour Lane, a small web shop. Write the reply to the customer in two \
-to four friendly, plain sentences. Use only the facts. Say clearly what was done. No greeting \
-placeholders, no signature."""
+to four friendly, plain sentences. Say clearly what was done or what holds. Stay close to the words \
+of the facts and add nothing to them. No signature."""
 _TOKENS = 160
 
 
@@ -110,21 +109,8 @@ async def remember(state: SupportState, *, store: BaseStore) -> SupportState:
 
 def brief(state: SupportState) -> str:
     """Return what the model gets to write from: the message and the facts, all of them checked."""
-    parts = [f"Customer message: {state['said']}", "Facts:"]
-    if customer := state.get("customer"):
-        parts.append(f"- The customer is {customer['name']}.")
-    if order := state.get("order"):
-        goods = ", ".join(f"{line['quantity']} x {line['name']}" for line in order["lines"])
-        parts.append(
-            f"- Order {order['order_id']}: {goods}, total {order['total']} {order['currency']}, "
-            f"{order['status']}."
-        )
-    parts.append(f"- {template_for(state)}")
-    parts += [
-        f"- {source['title']}: {excerpt(source['text'], 300)}"
-        for source in state.get("sources", [])[:2]
-    ]
-    return "\n".join(parts)
+    facts = "\n".join(f"- {fact}" for fact in facts_of(state))
+    return f"Customer message: {state['said']}\n\nFacts:\n{facts}"
 
 
 def _named(values: dict[str, Any] | None, *names: str) -> dict[str, Any]:

@@ -9,9 +9,7 @@ from agents.support.passages import excerpt
 from agents.support.state import Done, SupportState
 
 _CLOSING = "If anything is missing, just answer this message."
-_OR_A_PERSON = (
-    "If this is not what you asked, just answer, or write 'a person, please' and a colleague takes over."
-)
+_OR_A_PERSON = "If this is not what you asked, just answer, or write 'a person, please' and a colleague takes over."
 _SIGNED = "Harbour Lane (automatic reply)"
 _NAMES = {"refund": "the refund", "replacement": "the replacement", "address_change": "the change"}
 _ASKED_OF_A_PERSON = (
@@ -22,7 +20,7 @@ _ASKED_OF_A_PERSON = (
 
 def template_for(state: SupportState) -> str:
     """Return a reply made of facts alone."""
-    return _letter(state, _body(state))
+    return _letter(state, statement_for(state))
 
 
 def promise_for(state: SupportState) -> str:
@@ -30,26 +28,29 @@ def promise_for(state: SupportState) -> str:
     return _letter(state, _ASKED_OF_A_PERSON)
 
 
-def _letter(state: SupportState, body: str) -> str:
-    customer = state.get("customer")
-    hello = f"Hello {customer['name'].split()[0]}," if customer else "Hello,"
-    return f"{hello}\n\n{body}\n\n{_SIGNED}"
-
-
-def _body(state: SupportState) -> str:
+def statement_for(state: SupportState) -> str:
+    """Return what there is to say, without greeting and signature."""
     done, order = state.get("done"), state.get("order")
     if done:
         return f"{_about(done)} {_CLOSING}"
     if state["intent"] == "order_status":
-        return f"{_status(order)} {_CLOSING}" if order else f"{_which_order(state)}"
+        return f"{_status(order)} {_CLOSING}" if order else _which_order(state)
     sources = state.get("sources")
     if sources:
         title, text = sources[0]["title"], excerpt(sources[0]["text"])
-        return f"thank you for your message. Our help page '{title}' says:\n\n{text}\n\n{_OR_A_PERSON}"
+        return (
+            f"thank you for your message. Our help page '{title}' says:\n\n{text}\n\n{_OR_A_PERSON}"
+        )
     return (
         "thank you for your message. If there is something we can do for you, please tell us a little "
         "more; for an order its number helps."
     )
+
+
+def _letter(state: SupportState, body: str) -> str:
+    customer = state.get("customer")
+    hello = f"Hello {customer['name'].split()[0]}," if customer else "Hello,"
+    return f"{hello}\n\n{body}\n\n{_SIGNED}"
 
 
 def _about(done: Done) -> str:

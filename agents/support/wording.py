@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 _WISHES = {
-    "refund": r"refund\w*|reimburs\w*|money|pa(?:y|id)\b[^.!?]{0,25}\bback|euros? back|credit me",
+    "refund": (
+        r"refund\w*|reimburs\w*|money|pa(?:y|id)\b[^.!?]{0,25}\bback|euros? back|credit me"
+        r"|(?:return|give back) what (?:i|we) paid"
+    ),
     "replacement": (
         r"replac\w*|exchang\w*|resend|swap\w*|substitute|another (?:one|pair)|new one|once more"
         r"|a second time|(?:send|ship|post|pack)\b[^.!?]{0,40}\b(?:again|new|right|correct|another)"
@@ -15,7 +18,10 @@ _WISHES = {
         r"|(?:deliver|send|ship|go)\b[^.!?]{0,40}\bto (?:my|the|a|another|our|his|her|some\w+|\d+)"
     ),
     "order_status": r"track\w*|where is|where's|status|when (?:will|does|do) (?:my|the|it|i)",
-    "cancellation": r"cancel\w*|call (?:it )?off|withdraw|take [^.!?]{0,20}\b(?:out|off)",
+    "cancellation": (
+        r"cancel\w*|annul\w*|call (?:it )?off|withdraw|take [^.!?]{0,20}\b(?:out|off)"
+        r"|(?:delete|drop|remove|undo) (?:my|the|this) order"
+    ),
     "complaint_or_human": (
         r"human|(?:real|actual|a) person|manager|complain\w*|lawyer|speak (?:to|with)|talk to|staff"
         r"|unacceptable|disgrace"
@@ -50,5 +56,6 @@ def without_order_numbers(text: str) -> str:
 
 def _is_wanted(words: re.Pattern[str], text: str) -> bool:
     return any(
-        not _NOT.search(_SENTENCE.split(text[: found.start()])[-1]) for found in words.finditer(text)
+        not _NOT.search(_SENTENCE.split(text[: found.start()])[-1])
+        for found in words.finditer(text)
     )

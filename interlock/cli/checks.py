@@ -279,14 +279,14 @@ async def _database(settings: Settings) -> list[Finding]:
 
 
 async def _database_server(url: str) -> Finding:
-    from sqlalchemy import make_url, text
+    from sqlalchemy import make_url
 
     from interlock.audit.database import Database
 
     try:
         database = Database(url)
         try:
-            await database.read(lambda session: session.execute(text("SELECT 1")))
+            await database.read(lambda session: session.connection())
         finally:
             await database.close()
     except InterlockError as error:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PANEL = "Engineers"
 _LONG = 2000
+_SHORT = 200
 
 app = typer.Typer()
 
@@ -50,7 +51,7 @@ def replay(
 
     Nothing is called: models, tools and people answer from the record. A file needs no server.
 
-    The exit code is 2 when the code takes another path.
+    The exit code is 2 when the code takes another path, or calls with other arguments.
 
     Example: interlock replay support-3f9a12bc --steps
     """
@@ -151,28 +152,38 @@ def _end(
     """Print what a replay found.
 
     Raises:
-        ReplayDiverged: the code takes another path; the message names where.
+        ReplayDiverged: the code takes another path, or does something else on the same one.
     """
     from interlock.errors import ReplayDiverged
 
-    if before:
+    if before and not out.as_json:
         out.say(*before)
-    if not found.same_path and found.divergence is not None:
-        raise ReplayDiverged(
-            f"run {found.workflow_id!r} leaves its recorded path{_place(found.divergence)}: expected "
-            f"{found.divergence.expected}, today's code does {found.divergence.actual}.",
-            **_details(data),
+    first = found.divergence
+    if first is None:
+        out.answer(
+            data,
+            line(("same path", "bold green"), f": run {found.workflow_id}, {found.events} events."),
         )
-    more = [text for item in found.divergences for text in _difference(item)]
-    out.answer(
-        data,
-        line(("same path", "bold green"), f": run {found.workflow_id}, {found.events} events."),
-        *more,
+        return
+    if not out.as_json:
+        out.say(*(text for item in found.divergences for text in _difference(item)))
+    raise ReplayDiverged(_verdict(found, first), **data.model_dump(mode="json"))
+
+
+def _verdict(found: ReplayReport, first: Divergence) -> str:
+    """Return in one sentence where today's code does something else, and what."""
+    run, place = f"run {found.workflow_id!r}", _place(first)
+    if first.kind == "path":
+        return (
+            f"{run} leaves its recorded path{place}: expected {first.expected}, today's code does "
+            f"{first.actual}."
+        )
+    changed = "; ".join(
+        f"{change.path} was {compact(change.recorded, _SHORT)}, is {compact(change.today, _SHORT)}"
+        for change in first.changes
     )
-
-
-def _details(data: DebugReport | ReplayReport) -> dict[str, Any]:
-    return data.model_dump(mode="json")
+    what = "another result" if first.kind == "result" else f"other arguments: {first.expected}"
+    return f"{run} takes the same path{place}, but with {what}: {changed}."
 
 
 def _place(item: Divergence) -> str:
@@ -180,20 +191,20 @@ def _place(item: Divergence) -> str:
 
 
 def _difference(item: Divergence) -> list[Text]:
-    """Return a difference that does not change the path: what a command carries."""
-    title = line((f"other {item.kind}", "yellow"), f"{_place(item)}: {item.expected}")
-    return [
-        title,
-        *(
-            line(
-                f"  {change.path}: ",
-                (compact(change.recorded, _LONG), "red"),
-                " → ",
-                (compact(change.today, _LONG), "green"),
-            )
-            for change in item.changes
-        ),
+    title = line(
+        (f"other {item.kind}{_place(item)}", "yellow"),
+        f" (event {item.event_id}): expected {item.expected}, today {item.actual}",
+    )
+    changes = [
+        line(
+            f"  {change.path}: ",
+            (compact(change.recorded, _LONG), "red"),
+            " → ",
+            (compact(change.today, _LONG), "green"),
+        )
+        for change in item.changes
     ]
+    return [title, *changes, *([line((f"  {item.message}", "dim"))] if item.message else [])]
 
 
 def _superstep_lines(found: DebugReport) -> list[Text]:

@@ -22,6 +22,7 @@ TREE = (
     "tests/conftest.py",
     "tests/data",
     "tests/integration/application",
+    "tests/payments.py",
     "tests/unit/application",
     "tools",
     "worker.py",

@@ -129,7 +129,7 @@ def _verdict(common: dict[str, Any], call: Call, result: Any) -> Step:
     verdict = Verdict.model_validate(result)
     return Judged(
         **common,
-        **{**asked, "arguments": asked["arguments"] or verdict.arguments},
+        **asked,
         outcome=verdict.outcome,
         reason=verdict.reason,
         risk=verdict.risk,
@@ -138,17 +138,16 @@ def _verdict(common: dict[str, Any], call: Call, result: Any) -> Step:
 
 
 def _memory(common: dict[str, Any], call: Call, result: Any) -> Step:
-    ops = (call.question or {}).get("ops", ())
+    question = call.question or {}
+    searched = [op["query"] for op in question.get("ops", ()) if op.get("query")]
     asked = {
         "ops": tuple(item for item in call.subject.split(", ") if item),
-        "queries": tuple(str(op["query"]) for op in ops if op.get("query")),
+        "queries": tuple(question.get("queries") or searched),
     }
     if result is None:
         return Remembered(**common, **asked)
     found: list[Found] = []
-    given = MemoryAnswers.model_validate(result)
-    asked["queries"] = asked["queries"] or given.queries
-    for answer in given.answers:
+    for answer in MemoryAnswers.model_validate(result).answers:
         items = answer if isinstance(answer, list) else [answer]
         found += [_found(item) for item in items if isinstance(item, MemoryItem)]
     return Remembered(**common, **asked, found=tuple(found))

@@ -21,8 +21,9 @@ LOCAL_MARKER = "core_local_activity"
 AUDIT = "audit.record"
 """Activity that writes down what the run did: never an act of a node."""
 
-ASKED = "asked"
-"""Key under which the answer of a local activity repeats its question."""
+_REPEATED = {"policy.judge": "arguments", "memory.batch": "queries", "tool.call": "arguments"}
+"""What the answer of a local activity repeats of its question, by activity: a marker has no input.
+Runs that older versions recorded have not all of it."""
 
 _SUMMARY = re.compile(r"(?:tool|verdict on|model|memory|node) (.+?)(?: \[(.*)\])?$")
 
@@ -94,6 +95,14 @@ class Answer(BaseModel):
     seconds: float | None = None
 
 
+def question_of(call: Call) -> Any:
+    """Return what is known of a call's question in every history: for a search, its queries."""
+    data = call.question
+    if call.local and call.name == "memory.batch" and isinstance(data, dict) and "ops" in data:
+        return {**data, "queries": [op["query"] for op in data["ops"] if op.get("query")]}
+    return data
+
+
 def scheduled_call(event: HistoryEvent) -> Call:
     """Return the call that an ACTIVITY_TASK_SCHEDULED event records."""
     scheduled = event.activity_task_scheduled_event_attributes
@@ -117,7 +126,7 @@ def local_call(event: HistoryEvent) -> Call | None:
         name=str(data["activity_type"]),
         key=str(data["activity_id"]),
         local=True,
-        question=result.get(ASKED) if isinstance(result, dict) else None,
+        question=_repeated(str(data["activity_type"]), result),
         summary=summary_of(event.user_metadata),
     )
 
@@ -130,7 +139,7 @@ def local_answer(event: HistoryEvent, clock: LocalClock) -> Answer | None:
         return None
     result = first(marker.details["result"].payloads)
     return Answer(
-        result=_without_question(result),
+        result=result,
         error=problem(marker.failure) if marker.HasField("failure") else None,
         attempts=int(data.get("attempt") or 1),
         seconds=seconds,
@@ -178,7 +187,8 @@ def _marker_data(event: HistoryEvent) -> dict[str, Any]:
     return found
 
 
-def _without_question(result: Any) -> Any:
-    if not isinstance(result, dict):
-        return result
-    return {key: value for key, value in result.items() if key != ASKED}
+def _repeated(name: str, result: Any) -> dict[str, Any] | None:
+    key = _REPEATED.get(name)
+    if key is None or not isinstance(result, dict) or result.get(key) is None:
+        return None
+    return {key: result[key]}

@@ -20,6 +20,7 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 from interlock.canonical import digest
 from interlock.memory.contract import MemoryBatch
 from interlock.models.contract import ModelCall
+from interlock.replay.calls import question_of
 from interlock.replay.commands import Command, Scheduled, recorded
 from interlock.replay.recording import Activate, ended
 from interlock.tools.contract import ToolCall
@@ -79,6 +80,8 @@ class Comparison:
 
     def __init__(self, events: tuple[HistoryEvent, ...]) -> None:
         self.divergences: list[Divergence] = []
+        self.compared = 0
+        """Commands of today's code that had a recorded counterpart."""
         self.latest: list[Command] = []
         """What today's code did in the last activation."""
         self._open: dict[tuple[str, str], Command] = {}
@@ -140,6 +143,7 @@ class Comparison:
             self._add(self._expected(known), next(iter(self._unrecorded), command))
             return True
         del self._open[command.kind, command.key]
+        self.compared += 1
         changes = _changes(known, command)
         if changes:
             kind: Literal["arguments", "result"] = "result" if known.kind == "end" else "arguments"
@@ -212,7 +216,7 @@ def _changes(known: Command, command: Command) -> tuple[Change, ...]:
     before, now = _content(known), _content(command)
     if known.is_local:
         if not isinstance(before, dict) or not isinstance(now, dict):
-            return ()
+            return ()  # a history has no input of local activities, but for what answers repeat
         now = {key: now.get(key) for key in before}
     if digest(before) == digest(now):
         return ()
@@ -223,8 +227,10 @@ def _changes(known: Command, command: Command) -> tuple[Change, ...]:
 
 def _content(command: Command) -> Any:
     """Return the content in today's form: a field that came later has its default."""
-    if command.call is None or command.is_local:
+    if command.call is None:
         return command.content
+    if command.call.local:
+        return question_of(command.call)
     contract = NodeCall if command.name.startswith("node.") else _CONTRACTS.get(command.name)
     if contract is None:
         return command.content

@@ -60,7 +60,7 @@ class StepReader:
         self._decisions = Decisions()
         self._opening: list[Asked] = []
         self._wanted: dict[str, dict[str, Any]] = {}
-        self._judged: dict[str, dict[str, Any] | None] = {}
+        self._allowed: dict[str, list[dict[str, Any]]] = {}
         self._to_ask: list[Judged] = []
         self._clock = LocalClock(datetime.fromtimestamp(0, UTC))
 
@@ -88,6 +88,8 @@ class StepReader:
             self._wanted |= {str(call["id"]): call for call in step.answer.tool_calls}
         elif isinstance(step, Judged) and step.outcome == "ask":
             self._to_ask.append(step)
+        elif isinstance(step, Judged) and step.outcome == "allow" and step.arguments is not None:
+            self._allowed.setdefault(step.tool, []).append(step.arguments)
 
     # The run itself.
 
@@ -131,7 +133,7 @@ class StepReader:
         ]
 
     def _cancel_requested(self, event: HistoryEvent, data: Any) -> list[Step]:
-        return [CancelAsked(event_id=event.event_id, at=_at(event), reason=data.reason)]
+        return [CancelAsked(event_id=event.event_id, at=_at(event), reason=data.cause)]
 
     def _completed(self, event: HistoryEvent, data: Any) -> list[Step]:
         result = first(data.result.payloads)
@@ -187,12 +189,16 @@ class StepReader:
             return []
         answer = local_answer(event, self._clock)
         step = call_step(event.event_id, _at(event), call, answer) if answer else None
-        if isinstance(step, Judged):
-            self._judged[step.tool] = step.arguments
-        elif isinstance(step, ToolCalled) and step.arguments is None:
-            # The marker of a local call has no input; its verdict says what was judged.
-            step = step.model_copy(update={"arguments": self._judged.get(step.tool)})
+        if isinstance(step, ToolCalled) and step.arguments is None:
+            step = step.model_copy(update={"arguments": self._judged(step.tool)})
         return [step] if step is not None else []
+
+    def _judged(self, tool: str) -> dict[str, Any] | None:
+        """Return what a local call had as arguments: what was judged, if that can only be one."""
+        allowed = self._allowed.get(tool, [])
+        found = allowed.pop(0) if allowed else None
+        # Of calls side by side, nothing says which of them is over first.
+        return found if all(item == found for item in allowed) else None
 
     # People.
 

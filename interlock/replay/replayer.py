@@ -11,7 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime as TemporalRuntime
 from temporalio.runtime import TelemetryConfig
-from temporalio.worker import Interceptor, Replayer, WorkflowRunner
+from temporalio.worker import (
+    Interceptor,
+    Replayer,
+    UnsandboxedWorkflowRunner,
+    WorkflowRunner,
+)
 
 from interlock.agents.loading import load_runtime, load_workflows, sandbox
 from interlock.agents.spec import Agent
@@ -37,7 +42,7 @@ class Code:
     workflows: tuple[type, ...]
     """`AgentWorkflow` and the deployment's own."""
     runner: WorkflowRunner
-    """Runs workflows as the deployment's workers do."""
+    """Runs workflows as the deployment's workers do; those that ask for no sandbox have none."""
 
 
 class ReplayReport(BaseModel):
@@ -49,6 +54,8 @@ class ReplayReport(BaseModel):
     run_id: str
     events: int
     """Length of the recorded history."""
+    commands: int
+    """Commands of today's code that had a recorded counterpart."""
     same_path: bool
     """Whether today's code gives the recorded commands in the recorded order."""
     divergences: tuple[Divergence, ...] = ()
@@ -97,6 +104,7 @@ def report(history: History, comparison: Comparison) -> ReplayReport:
         workflow_id=history.workflow_id,
         run_id=history.run_id,
         events=len(history.events),
+        commands=comparison.compared,
         same_path=all(item.kind != "path" for item in found),
         divergences=found,
     )
@@ -124,9 +132,11 @@ async def run_again(
     """
     _check_type(history, code)
     interceptors: list[Interceptor] = [RuntimeInterceptor(code.runtime)]
+    watching = watcher or comparison
     replayer = Replayer(
         workflows=list(code.workflows),
-        workflow_runner=WatchedRunner(code.runner, watcher or comparison),
+        workflow_runner=WatchedRunner(code.runner, watching),
+        unsandboxed_workflow_runner=WatchedRunner(UnsandboxedWorkflowRunner(), watching),
         namespace=history.namespace,
         data_converter=pydantic_data_converter,
         interceptors=interceptors,

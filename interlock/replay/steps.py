@@ -1,8 +1,7 @@
 """What happened in a run, one step for each thing a person cares about. Data only.
 
-`reader` makes steps of history events. A history keeps no input of local activities, so a question
-that was asked locally (a verdict, a memory search, a pure tool's arguments) is None when its answer
-does not repeat it.
+`reader` makes steps of history events. A history keeps no input of local activities, only what their
+answers repeat of it: where they do not, a question is None or empty.
 """
 
 from __future__ import annotations

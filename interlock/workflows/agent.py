@@ -136,7 +136,9 @@ class HostsAgent:
         return self._session.usage()
 
 
-@workflow.defn(name="AgentWorkflow")
+# Unsandboxed: all that this module imports is passed through anyway (docs/decisions/0003), and the
+# sandbox would load it anew for each run and wrap every `isinstance` of the graph's own code.
+@workflow.defn(name="AgentWorkflow", sandboxed=False)
 class AgentWorkflow(HostsAgent):
     """One durable run or conversation with one agent. The input is a `RunRequest`."""
 

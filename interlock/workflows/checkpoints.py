@@ -16,6 +16,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from interlock.codec import decode, encode
 
+INTERRUPT = "__interrupt__"
+"""LangGraph's channel, and key, of interrupts."""
+
 
 class RunSaver(InMemorySaver):
     """Keeps one checkpoint for each namespace, and can be carried into another run."""
@@ -51,6 +54,14 @@ class RunSaver(InMemorySaver):
         ]
         for blob in stale:
             del self.blobs[blob]
+
+    def has_interrupts(self) -> bool:
+        """Say whether a node waits for the answer to an `interrupt()`, here or in a subgraph."""
+        return any(
+            channel == INTERRUPT
+            for written in self.writes.values()
+            for _, channel, _, _ in written.values()
+        )
 
     def snapshot(self, thread: str) -> dict[str, Any]:
         """Return every namespace's checkpoint, metadata and pending writes as readable JSON."""

@@ -20,7 +20,7 @@ from interlock.memory.contract import MEMORY_PORT
 from interlock.memory.store import Store
 from interlock.models.contract import MODEL_PORT
 from interlock.tools.contract import TOOL_PORT
-from interlock.workflows.checkpoints import RunSaver
+from interlock.workflows.checkpoints import INTERRUPT, RunSaver
 from interlock.workflows.gate import Gate
 from interlock.workflows.interrupts import Interrupts
 from interlock.workflows.memory_door import MemoryDoor
@@ -104,7 +104,9 @@ class Host:
 
     async def _turn(self, pending: Any) -> Turn:
         while True:
-            stopped = await self._pass(pending)
+            stopped, values = await self._pass(pending)
+            if values is not None and not stopped and not self._saver.has_interrupts():
+                return Turn(finished=True, values=values)  # without reading the checkpoint back
             state = await self._graph.aget_state(self._config, subgraphs=True)
             interrupts = [found for task in state.tasks for found in task.interrupts]
             if interrupts:
@@ -115,19 +117,24 @@ class Host:
             else:
                 return Turn(finished=True, values=state.values)
 
-    async def _pass(self, pending: Any) -> bool:
-        """Run supersteps until the graph stops; say whether it was stopped to continue as new."""
+    async def _pass(self, pending: Any) -> tuple[bool, Any]:
+        """Run supersteps until the graph stops.
+
+        Returns:
+            Whether it was stopped to continue as new, and the state it was last in.
+        """
         self._run.recorder.begin_pass()
         stream = self._graph.astream(pending, self._config, stream_mode="values")
-        first = True
+        first, last = True, None
         async with aclosing(cast("AsyncGenerator[Any, None]", stream)) as states:
             async for values in states:
-                if isinstance(values, dict) and "__interrupt__" in values:
+                if isinstance(values, dict) and INTERRUPT in values:
                     continue
+                last = values
                 if not first and await self._superstep_ended():
-                    return True
+                    return True, last
                 first = False
-        return False
+        return False, last
 
     async def _superstep_ended(self) -> bool:
         self._run.steps += 1

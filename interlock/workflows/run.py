@@ -120,7 +120,9 @@ class Run:
                 "limits.model_mistakes."
             )
 
-    def note(self, kind: EventKind, name: str, outcome: str, now: datetime, **details: Any) -> None:
+    def note(
+        self, kind: EventKind, name: str, outcome: str, now: datetime, /, **details: Any
+    ) -> None:
         """Put an audit event into the outbox, to be written by the run's recorder task."""
         self._events += 1
         self.outbox.append(

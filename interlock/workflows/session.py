@@ -193,7 +193,7 @@ class Session:
         self._state = state
         workflow.upsert_search_attributes([search.STATUS.value_set(state)])
 
-    def _end(self, run: Run, state: RunState, **details: Any) -> None:
+    def _end(self, run: Run, state: RunState, /, **details: Any) -> None:
         self._set_state(state)
         run.note("run", run.request.agent, state, workflow.now(), **details)
 
@@ -230,11 +230,13 @@ class Session:
             )
         return answer
 
-    def _refuse(self, request_id: str, code: str, message: str, **details: Any) -> DecisionAnswer:
+    def _refuse(
+        self, request_id: str, code: str, message: str, /, **details: Any
+    ) -> DecisionAnswer:
         self._note_refusal(code, request=request_id, why=message, **details)
         return DecisionAnswer(accepted=False, request_id=request_id, code=code, message=message)
 
-    def _note_refusal(self, code: str, **details: Any) -> None:
+    def _note_refusal(self, code: str, /, **details: Any) -> None:
         run = self._run
         if run is None or self._closing:
             return
@@ -345,7 +347,7 @@ def _check_room(run: Run) -> None:
 
 def _explained(error: InterlockError | FailureError) -> dict[str, Any]:
     if isinstance(error, InterlockError):
-        return {"code": error.code, "message": error.message, **error.details}
+        return {**error.details, "code": error.code, "message": error.message}
     return {"code": type(error).__name__, "message": error.message}
 
 

@@ -7,9 +7,10 @@ message list: an edited or summarised list simply has a shorter known prefix.
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
-from interlock.canonical import canonical_json, digest
+from interlock.canonical import digest
 from interlock.models.contract import Binding, ModelAnswer
 
 _KEPT = 32
@@ -55,10 +56,13 @@ def _key(binding: Binding) -> str:
 
 
 def _rolling(messages: list[dict[str, Any]]) -> list[str]:
+    # Every call reads the whole list, so not the canonical form, which takes several times as long:
+    # these digests are compared with each other only, and messages are plain JSON already.
     running = hashlib.sha256()
     found = []
     for message in messages:
-        running.update(canonical_json(message))
+        line = json.dumps(message, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        running.update(line.encode("utf-8", "surrogatepass"))
         running.update(b"\n")
         found.append(running.hexdigest())
     return found

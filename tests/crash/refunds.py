@@ -94,7 +94,7 @@ async def make_template(project: Path, client: Client) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHOP_CRM_URL", crm_in(project))
         await seed(_TODAY)
-    async with App(settings_in(project, client, agents=[], seeds=_SEEDS)) as app:
+    async with App(settings_in(project, client, seeds=_SEEDS)) as app:
         await app.seed("default")
 
 

@@ -70,6 +70,7 @@ async def try_points(
     return outcomes
 
 
+@pytest.mark.timeout(300)  # a dozen workers are killed, and each is missed for some seconds
 async def test_a_refund_that_can_be_looked_up_happens_once(stage: RefundStage) -> None:
     """Killed at every hook and at some events, the run ends as if nothing had been."""
     calm = await stage.run("reconciling")

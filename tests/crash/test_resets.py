@@ -22,6 +22,8 @@ from tests.crash.trials import workers
 
 Handle = WorkflowHandle[Any, Any]
 
+SIGNAL = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+
 EXCLUDED = (
     ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
     ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
@@ -43,6 +45,8 @@ class Approver:
         self.action: dict[str, Any] | None = None
         self.rejected: list[dict[str, Any]] = []
         """Arguments of other actions."""
+        self.signals = 0
+        """Sent in all."""
 
     async def finish(self, handle: Handle) -> dict[str, Any]:
         """Decide on whatever a run asks and return its result."""
@@ -62,6 +66,7 @@ class Approver:
                 verb = self._verb(request["arguments"])
                 decision = {"request_id": request_id, "verb": verb, "digest": request["digest"]}
                 await handle.signal("decide", decision)
+                self.signals += 1
 
     def _verb(self, action: dict[str, Any]) -> str:
         self.action = self.action or action
@@ -92,10 +97,9 @@ async def lineage_of(handle: Handle) -> str:
     return described.raw_description.workflow_execution_info.first_run_id
 
 
-async def tasks_of(handle: Handle) -> list[int]:
-    """Numbers of the events that end a run's workflow tasks."""
-    ended = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-    return [e.event_id async for e in handle.fetch_history_events() if e.event_type == ended]
+async def numbers_of(handle: Handle, kind: EventType.ValueType) -> list[int]:
+    """Numbers of a run's events of one type."""
+    return [e.event_id async for e in handle.fetch_history_events() if e.event_type == kind]
 
 
 @pytest.mark.parametrize("reapply", [True, False], ids=["signals re-applied", "signals left out"])
@@ -114,10 +118,13 @@ async def test_three_resets_pay_once(stage: RefundStage, agent: str, reapply: bo
             )
             result = await approver.finish(first)
             run = client.get_workflow_handle(first.id, run_id=first.result_run_id)
-            ends = await tasks_of(run)
+            ends = await numbers_of(run, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+            (signal,) = await numbers_of(run, SIGNAL)
             for at in (ends[0], ends[len(ends) // 2], ends[-1]):
-                again = await reset(client, run, at, reapply=reapply)
+                again, approver.signals = await reset(client, run, at, reapply=reapply), 0
                 repeated = await approver.finish(again)
+                old_signals = len(await numbers_of(again, SIGNAL)) - approver.signals
+                assert old_signals == int(reapply or at > signal)
                 assert approver.rejected or repeated["output"] == result["output"]
                 assert await lineage_of(again) == run.run_id
                 assert len(await shop.service.refunds(order_id=ORDER)) == 1

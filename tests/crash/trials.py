@@ -8,7 +8,7 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,7 +34,7 @@ from tests.crash.reviewer import Choose, Reviewer
 _PATIENCE = timedelta(seconds=90)
 _LAST_CHANCE_SECONDS = 5.0
 """How long the moment of a point may still come when the run is over."""
-_AT_ONCE = 3
+_AT_ONCE = 4
 """Trials that run at the same time: most of the time they wait for timeouts."""
 
 _Result = TypeVar("_Result")
@@ -167,7 +167,9 @@ async def workers(
             await worker.kill()
 
 
-def settings_in(folder: Path, client: Client, *, agents: list[str], **more: Any) -> Settings:
+def settings_in(
+    folder: Path, client: Client, *, agents: Sequence[str] = (), **more: Any
+) -> Settings:
     """Return the settings of a deployment in `folder` that plays its `script.json`."""
     role = {"candidates": [{"model": "scripted:script.json"}]}
     temporal = {
@@ -176,7 +178,7 @@ def settings_in(folder: Path, client: Client, *, agents: list[str], **more: Any)
     }
     return Settings(
         project_dir=folder,
-        agents=agents,
+        agents=list(agents),
         models={"fast": role, "strong": role},
         memory={"embedder": "hashing"},
         temporal=temporal,

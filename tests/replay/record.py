@@ -101,7 +101,7 @@ async def _chain(env: WorkerEnv) -> None:
 
 
 async def _idle(handle: Any) -> None:
-    while (await handle.query("status"))["state"] != "idle":
+    while (await handle.query("status"))["state"] != "idle":  # noqa: ASYNC110  a query cannot be awaited
         await asyncio.sleep(0.05)
 
 

@@ -16,12 +16,12 @@ import pytest
 from langchain_core.messages import SystemMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
-from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
 
 from interlock.agents import Agent, agent, model
 from interlock.errors import ConfigError
-from interlock.replay import Divergence, History, replay
-from interlock.replay.payloads import first
+from interlock.replay import Change, Divergence, replay
+from interlock.replay.commands import recorded
 from tests.graphs import (
     Everything,
     Part,
@@ -64,13 +64,12 @@ async def divergences(name: str, changed: Agent) -> tuple[Divergence, ...]:
 @pytest.mark.parametrize("name", NAMES)
 async def test_unchanged_code_takes_the_recorded_path(name: str) -> None:
     """Every command is the recorded one, with the recorded input."""
-    report = await replay(golden(name), code())
+    history = golden(name)
+    report = await replay(history, code())
     assert report.same_path
     assert report.divergence is None
-    assert (report.workflow_id, report.events) == (
-        golden(name).workflow_id,
-        len(golden(name).events),
-    )
+    assert (report.workflow_id, report.events) == (history.workflow_id, len(history.events))
+    assert report.commands == len(recorded(history.events))
 
 
 async def test_an_unfinished_run_replays_at_every_length() -> None:
@@ -158,9 +157,10 @@ async def test_changed_arguments_of_a_tool_call_are_named() -> None:
 
     found = await divergences("approved", everything_but(settle=pays_less))
     assert (found[0].kind, found[0].node) == ("arguments", "settle")
-    assert found[0].expected.startswith("open requests: ")
-    assert found[0].expected != found[0].actual
-    assert found[-1].kind == "path", "the recorded approval is of another action"
+    assert found[0].actual == "verdict on 'pay' in node 'settle'"
+    assert found[0].changes == (Change(path="arguments.amount", recorded=22, today=21),)
+    assert found[1].expected.startswith("open requests: "), "the request is about another action"
+    assert found[-1].kind == "path", "so the recorded approval does not count"
 
 
 async def test_changed_arguments_without_an_approval_are_named() -> None:
@@ -187,19 +187,17 @@ async def _asks(answer: Any, state: Everything) -> Command[Any]:
 
 
 async def test_changed_arguments_of_a_local_call_are_named() -> None:
-    """An answer that repeats its question is compared with what the code asks today."""
+    """A history has no input of a local call, but its verdict says what was judged."""
 
     async def looks_up_another(part: Part) -> dict[str, Any]:
         return {"prices": [await price_of.ainvoke({"article": part["article"].upper()})]}
 
-    history = with_questions(golden("approved"))
-    assert (await replay(history, code())).divergence is None
-    changed = everything_but(look_up=looks_up_another)
-    report = await replay(history, code([changed]))
-    assert report.divergence is not None
-    assert (report.divergence.kind, report.divergence.node) == ("arguments", "look_up")
-    (change,) = report.divergence.changes
-    assert (change.path, change.recorded, change.today) == ("arguments.article", "lamp", "LAMP")
+    report = await replay(golden("approved"), code([everything_but(look_up=looks_up_another)]))
+    assert report.same_path
+    found = report.divergences[0]
+    assert (found.kind, found.node) == ("arguments", "look_up")
+    assert found.actual == "verdict on 'price_of' in node 'look_up'"
+    assert found.changes == (Change(path="arguments.article", recorded="lamp", today="LAMP"),)
 
 
 async def test_another_model_role_is_another_path() -> None:
@@ -253,11 +251,29 @@ async def test_another_result_of_the_same_path_is_reported() -> None:
     assert (change.path, change.today) == ("output.receipt", "paid 0")
 
 
+async def test_a_field_that_a_contract_got_later_is_no_difference() -> None:
+    """Recorded without it, the call has the field's default."""
+    history = golden("approved")
+    events = [copied(event) for event in history.events]
+    calls = [
+        event.activity_task_scheduled_event_attributes
+        for event in events
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "tool.call"
+    ]
+    assert calls
+    for call in calls:
+        (given,) = call.input.payloads
+        data = json.loads(given.data)
+        assert data.pop("resolved_token") is None
+        given.data = json.dumps(data).encode()
+    older = dataclasses.replace(history, events=tuple(events))
+    assert (await replay(older, code())).divergence is None
+
+
 async def test_a_workflow_that_is_not_there_is_refused() -> None:
     """The message names it and those there are."""
     history = golden("approved")
-    started = type(history.events[0])()
-    started.CopyFrom(history.events[0])
+    started = copied(history.events[0])
     started.workflow_execution_started_event_attributes.workflow_type.name = "SupportCase"
     other = dataclasses.replace(history, events=(started, *history.events[1:]))
     with pytest.raises(ConfigError, match=r"'SupportCase'.*Known: AgentWorkflow"):
@@ -270,7 +286,6 @@ HEAVY = (
     "sqlmodel",
     "onnxruntime",
     "tokenizers",
-    "httpx_sse",
     "langchain_openai",
     "langchain_anthropic",
     "langchain_mistralai",
@@ -310,23 +325,8 @@ def test_goldens_replay_bare_and_under_any_hash_seed(seed: str) -> None:
     assert json.loads(done.stdout) == dict.fromkeys(NAMES)
 
 
-def with_questions(history: History) -> History:
-    """The same history as recorded by workers whose local activities repeat their question."""
-    articles = iter(("lamp", "rug", "vase"))
-    events = []
-    for event in history.events:
-        copy = type(event)()
-        copy.CopyFrom(event)
-        marker = copy.marker_recorded_event_attributes
-        data = first(marker.details["data"].payloads) if marker.marker_name else {}
-        if data and data["activity_type"] == "tool.call":
-            (result,) = marker.details["result"].payloads
-            asked = {"tool": "price_of", "arguments": {"article": next(articles)}}
-            result.CopyFrom(
-                Payload(
-                    metadata=result.metadata,
-                    data=json.dumps({**json.loads(result.data), "asked": asked}).encode(),
-                )
-            )
-        events.append(copy)
-    return dataclasses.replace(history, events=tuple(events))
+def copied(event: HistoryEvent) -> HistoryEvent:
+    """An event that may be changed."""
+    copy = HistoryEvent()
+    copy.CopyFrom(event)
+    return copy

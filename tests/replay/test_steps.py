@@ -24,7 +24,7 @@ from interlock.replay.steps import (
 from interlock.testing import WorkerEnv
 from interlock.workflows.contract import RunResult
 from tests.replay.deployment import golden
-from tests.replay.test_divergence import NAMES, with_questions
+from tests.replay.test_divergence import NAMES
 
 
 def kinds(steps: Iterable[Step]) -> list[str]:
@@ -103,21 +103,25 @@ def test_a_request_shows_the_arguments_that_the_model_wants() -> None:
     assert (paid.arguments, paid.result) == ({"account": "once", "amount": 3}, "paid 3")
 
 
-def test_local_calls_show_a_question_that_their_answer_repeats() -> None:
-    """Without it the arguments of a local call are unknown, and are said to be."""
-    bare = read_steps(golden("approved").events)
-    told = read_steps(with_questions(golden("approved")).events)
-    local = [
-        [step for step in steps if isinstance(step, ToolCalled) and step.local]
-        for steps in (bare, told)
+def test_local_calls_show_what_they_were_asked() -> None:
+    """The verdict says what was judged, and so does the call when it could only be that one."""
+    verdicts = [
+        step.arguments
+        for step in read_steps(golden("approved").events)
+        if isinstance(step, Judged) and step.tool == "price_of"
     ]
-    assert [step.arguments for step in local[0]] == [None, None, None]
-    assert [step.arguments for step in local[1]] == [
-        {"article": "lamp"},
-        {"article": "rug"},
-        {"article": "vase"},
-    ]
-    assert [step.result for step in local[1]] == [4, 3, 4]
+    assert sorted(item["article"] for item in verdicts if item) == ["lamp", "rug", "vase"]
+    (alone,) = local_calls("edited")
+    assert (alone.tool, alone.arguments, alone.result) == ("price_of", {"article": "lamp"}, 4)
+    together = local_calls("approved")
+    assert [step.result for step in together] == [4, 3, 4]
+    assert [step.arguments for step in together[:2]] == [None, None], "any of them was over first"
+
+
+def local_calls(name: str) -> list[ToolCalled]:
+    """Calls of local tools in a recorded run."""
+    steps = read_steps(golden(name).events)
+    return [step for step in steps if isinstance(step, ToolCalled) and step.local]
 
 
 def test_decisions_that_did_not_count_say_why() -> None:

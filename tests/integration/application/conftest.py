@@ -2,78 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from pathlib import Path
 
-import httpx
 import pytest
 
 from interlock.context import CallContext
 from interlock.tools.contract import ToolCall
+from tests.payments import PaymentService, appears, running
 from tools.service.seed import seed
 
-ROOT = Path(__file__).parents[3]
 TODAY = date(2026, 3, 2)
-_PATIENCE = 20.0
-
-
-class PaymentService:
-    """A running payment service."""
-
-    def __init__(self, process: asyncio.subprocess.Process, url: str) -> None:
-        self.process = process
-        self.url = url
-
-    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and return the exit code."""
-        if self.process.returncode is None:
-            self.process.send_signal(number)
-        async with asyncio.timeout(_PATIENCE):
-            return await self.process.wait()
-
-    def client(self) -> httpx.AsyncClient:
-        """Return a client for its address."""
-        return httpx.AsyncClient(base_url=self.url, timeout=_PATIENCE)
-
-
-@asynccontextmanager
-async def running(database: Path, hold_dir: Path | None = None) -> AsyncIterator[PaymentService]:
-    """Start the service as its users do and wait for the ready line."""
-    options = ["--port", "0", "--database", str(database)]
-    if hold_dir is not None:
-        options += ["--hold-dir", str(hold_dir)]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tools.payment_service",
-        *options,
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            line = (await process.stdout.readline()).decode()
-        assert line.startswith("ready http://127.0.0.1:"), line
-        yield PaymentService(process, line.split()[1])
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def appears(path: Path) -> None:
-    """Wait for a file that another process writes."""
-    async with asyncio.timeout(_PATIENCE):
-        while not path.exists():  # noqa: ASYNC110, ASYNC240 - there is no event between processes
-            await asyncio.sleep(0.01)
-
-
 Start = Callable[..., AbstractAsyncContextManager[PaymentService]]
 
 

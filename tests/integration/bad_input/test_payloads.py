@@ -93,9 +93,7 @@ async def test_an_input_from_a_plain_client(
     """Temporal refuses it at once and nothing is started, nor is a signal taken."""
     request = {"agent": "talker", "input": "i" * size}
     with pytest.raises(RPCError) as refused:
-        await server.start_workflow(
-            "AgentWorkflow", request, id=account, task_queue=env.task_queue
-        )
+        await server.start_workflow("AgentWorkflow", request, id=account, task_queue=env.task_queue)
     expected = row("input over 2 MB from a plain client")
     if code is None:
         expected.check(refused.value.status.name, refused.value.message)

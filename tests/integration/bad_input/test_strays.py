@@ -20,6 +20,11 @@ STRAYS: list[tuple[str, Any]] = [
     ("no_such_signal", {"a": 1}),
 ]
 RECORDED = ["UNKNOWN_REQUEST", "MALFORMED", "NOT_A_CONVERSATION"]
+SCRIPT = {
+    "conversations": {
+        "buy": {"when": "buy", "pick": "match", "steps": [{"answer": {"text": "Shall I?"}}]}
+    }
+}
 
 
 async def flood(handle: Any, count: int) -> None:
@@ -56,6 +61,3 @@ async def test_two_thousand_strays_and_then_a_decision(
     assert len(events) == 51
     assert {event.name for event in events[:50]} == set(RECORDED)
     row("2,000 stray signals to a waiting run").check(events[50].name, events[50].details["why"])
-
-
-SCRIPT = {"conversations": {"buy": {"when": "buy", "steps": [{"answer": {"text": "Shall I?"}}]}}}

@@ -80,7 +80,7 @@ def test_bad_names_are_refused(name: str) -> None:
 def test_something_else_is_no_graph() -> None:
     """The error says what may be given."""
     with pytest.raises(ConfigError, match="list is no graph"):
-        agent("odd", lambda: [])  # type: ignore[arg-type,return-value]
+        agent("odd", list)  # type: ignore[arg-type,return-value]
 
 
 def test_input_keys_and_types_are_checked() -> None:

@@ -1,0 +1,130 @@
+"""Reviewers at the command line: requests are listed, decided once, and refused with a reason."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def run_id(answer: Any) -> str:
+    """A run that asks to give money back."""
+    made = f"clerk-{uuid.uuid4().hex[:8]}"
+    started = answer("run", "clerk", "I want my money back", "--no-follow", "--id", made)
+    assert started == {"workflow_id": made, "status": "running", "ui": None}
+    return made
+
+
+def test_a_request_is_listed_with_what_it_asks(
+    run_id: str, asked: Any, answer: Any, interlock: Any
+) -> None:
+    """`approvals` shows the exact action, of one run and among those of all runs."""
+    request = asked(run_id)
+    (found,) = answer("approvals", run_id)
+    assert found["workflow_id"] == run_id
+    assert (found["tool"], found["arguments"]) == ("refund", {"order_id": "A-1", "amount": "40.00"})
+    assert found["digest"] == request.digest
+    assert found in answer("approvals", "--limit", "1000")
+    text = interlock("approvals", run_id).stdout
+    assert request.id in text
+    assert '"amount": "40.00"' in text
+    interlock("cancel", run_id)
+
+
+def test_a_decision_made_elsewhere_is_followed_to_the_end(
+    start: Any, interlock: Any, answer: Any
+) -> None:
+    """A run that is followed says how to decide; once somebody does, it ends with its reply."""
+    following = start("run", "clerk", "I want my money back", "--json")
+    words: list[str] = []
+    while not words:
+        line = following.stderr.readline()
+        assert line, "the run ended without asking"
+        words = line.split()[1:] if line.strip().startswith("interlock approve") else []
+    done = interlock(*words)
+    assert done.exit_code == 0
+    assert "arguments" in done.stdout
+    assert "accepted: approve" in done.stdout
+    output, errors = following.communicate(timeout=30)
+    assert following.returncode == 0, errors
+    outcome = json.loads(output)
+    assert (outcome["status"], outcome["reply"]) == ("completed", "I have seen to it.")
+    assert (outcome["totals"]["decisions"], outcome["totals"]["tool_calls"]) == (1, 2)
+    steps = answer("show", outcome["workflow_id"])["steps"]
+    decided = next(step for step in steps if step["kind"] == "decided")
+    assert (decided["verb"], decided["accepted"]) == ("approve", True)
+
+
+def test_an_edit_runs_with_the_new_arguments(
+    run_id: str, asked: Any, answer: Any, steps_of: Any
+) -> None:
+    """`edit --set` changes one argument; the tool is called with it."""
+    request = asked(run_id)
+    done = answer("edit", request.id[:10], "--run", run_id, "--set", "amount=10.00", "--yes")
+    assert done == {
+        "accepted": True,
+        "workflow_id": run_id,
+        "request_id": request.id,
+        "verb": "edit",
+    }
+    calls = [step for step in steps_of(run_id) if step["kind"] == "tool"]
+    assert calls[-1]["arguments"] == {"order_id": "A-1", "amount": "10.00"}
+
+
+def test_a_rejection_reaches_the_agent(run_id: str, asked: Any, answer: Any, steps_of: Any) -> None:
+    """`reject --comment` ends the request without the effect, and the model reads why."""
+    request = asked(run_id)
+    answer("reject", request.id, "--run", run_id, "--comment", "not this one")
+    steps = steps_of(run_id)
+    assert [step["tool"] for step in steps if step["kind"] == "tool"] == ["order"]
+    last = [step for step in steps if step["kind"] == "model"][-1]
+    assert "not this one" in last["new_messages"][-1]["text"]
+
+
+def test_a_question_is_answered(asked: Any, answer: Any, steps_of: Any) -> None:
+    """`respond` answers an interrupt() with text or JSON; the graph goes on with it."""
+    for words, expected in ((("fine",), "fine"), (("--result", '{"n": 2}'), {"n": 2})):
+        run_id = f"asker-{uuid.uuid4().hex[:8]}"
+        answer("run", "asker", "--input", '{"about": "cats"}', "--no-follow", "--id", run_id)
+        answer("respond", asked(run_id).id, *words, "--run", run_id)
+        assert steps_of(run_id)[-1]["result"]["output"]["answer"] == expected
+
+
+def test_a_used_decision_is_refused_by_the_run(
+    run_id: str, asked: Any, answer: Any, steps_of: Any, interlock: Any, refusal: Any
+) -> None:
+    """The second decision on a request exits with 3 and the run's own reason, or its end."""
+    request = asked(run_id)
+    answer("approve", request.id, "--run", run_id)
+    steps_of(run_id)
+    assert refusal("approve", request.id) == (3, "UNKNOWN_REQUEST")
+    assert refusal("approve", request.id, "--run", run_id) == (1, "RUN_FINISHED")
+    told = interlock("approve", request.id)
+    assert (told.exit_code, told.stdout) == (3, "")
+    assert told.stderr.startswith("UNKNOWN_REQUEST: ")
+
+
+def test_a_verb_that_does_not_fit_is_refused(
+    run_id: str, asked: Any, interlock: Any, refusal: Any
+) -> None:
+    """A refusal of the desk keeps its code, and the request stays open."""
+    request = asked(run_id)
+    assert refusal("resolve", request.id, "abort", "--run", run_id) == (3, "VERB_NOT_ALLOWED")
+    bad = ("edit", request.id, "--run", run_id, "--set", "amount=1", "--set", "colour=red")
+    assert refusal(*bad) == (3, "BAD_ARGUMENTS")
+    assert asked(run_id).id == request.id
+    interlock("cancel", run_id)
+
+
+def test_a_request_of_a_conversation_is_used_once(asked: Any, answer: Any, refusal: Any) -> None:
+    """While the run is still open, a used request is refused as decided already."""
+    run_id = f"clerk-{uuid.uuid4().hex[:8]}"
+    message = "I want my money back"
+    answer("run", "clerk", message, "--conversation", "--no-follow", "--id", run_id)
+    request = asked(run_id)
+    answer("approve", request.id, "--run", run_id)
+    assert refusal("approve", request.id, "--run", run_id) == (3, "ALREADY_DECIDED")
+    answer("cancel", run_id)
