@@ -17,10 +17,7 @@ from rich.console import Console
 
 from bench.machine import commit, machine, versions
 from bench.measure import FULL, QUICK, SMOKE, Plan, measure
-from bench.report import Report, markdown, ratios, show
-
-BEGIN = '<!-- results: written by `make bench ARGS="--write docs/benchmarks.md"` -->'
-END = "<!-- end of results -->"
+from bench.report import Report, markdown, ratios, show, write_section
 
 
 def main() -> None:
@@ -29,7 +26,7 @@ def main() -> None:
     with _own_stdout():
         report = asyncio.run(_report(options.plan))
     if options.write:
-        _write(options.write, report)
+        write_section(options.write, markdown(report))
     if options.json:
         print(json.dumps(report))
     else:
@@ -91,14 +88,6 @@ def _own_stdout() -> Iterator[None]:
         sys.stdout.flush()
         os.dup2(kept, sys.stdout.fileno())
         os.close(kept)
-
-
-def _write(path: Path, report: Report) -> None:
-    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"{path} has no place for results. Put these two lines into it:\n{BEGIN}\n{END}")
-    path.write_text(f"{before}{BEGIN}\n\n{markdown(report)}\n\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -17,6 +19,10 @@ BUSY = "50"
 """Concurrency whose figures the ratios compare."""
 SETTLED = "50"
 """Turn of the conversation that later ones are compared with."""
+
+BEGIN = '<!-- results: written by `make bench ARGS="--write docs/benchmarks.md"` -->'
+END = "<!-- end of results -->"
+"""The marks in a document between which results are written."""
 
 TARGETS = {
     "effects_per_s_vs_plugin": "at least 1.3",
@@ -71,8 +77,8 @@ def ratios(systems: dict[str, Any], sizes: dict[str, float]) -> dict[str, float]
             )
             found[f"{prefix}history_bytes_per_effect_vs_{other}"] = round(ratio, 3)
     last = list(sizes)[-1]
-    early = sizes.get(SETTLED, next(iter(sizes.values())))
-    found[f"bytes_per_model_call_{last}_vs_{SETTLED}"] = round(sizes[last] / early, 3)
+    early = SETTLED if SETTLED in sizes else next(iter(sizes))
+    found[f"bytes_per_model_call_{last}_vs_{early}"] = round(sizes[last] / sizes[early], 3)
     return found
 
 
@@ -117,6 +123,19 @@ def markdown(report: Report) -> str:
     parts += ["### History of one model call as a conversation grows", _grid(_sizes(report))]
     parts += [f"### Ratios, at {BUSY} at once", _grid(_ratios(report))]
     return "\n\n".join(parts)
+
+
+def write_section(path: Path, text: str) -> None:
+    """Put `text` between the marks of a document.
+
+    Raises:
+        SystemExit: the document has no marks; the message shows them.
+    """
+    before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        sys.exit(f"{path} has no place for results. Put these two lines into it:\n{BEGIN}\n{END}")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def _table(title: str, columns: tuple[Figure, ...]) -> Table:

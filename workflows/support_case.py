@@ -21,7 +21,8 @@ class Case(BaseModel):
     message: str
     tenant: str = "default"
     subject: str = ""
-    """Opaque id of the customer."""
+    """Number of the customer who writes, such as C-0007, as the channel has checked it; empty when
+    nobody has. Then what a stranger must not do goes to a person."""
     carried: Carried | None = None
     """Set by continue-as-new only."""
 
@@ -59,7 +60,7 @@ class SupportCase(HostsAgent):
         result = await self.host(
             RunRequest(
                 agent="support",
-                input=case.message,
+                input={"messages": [case.message], "customer_id": case.subject},
                 tenant=case.tenant,
                 subject=case.subject,
                 carried=case.carried,
@@ -71,6 +72,6 @@ class SupportCase(HostsAgent):
             intent=state.get("intent", ""),
             reply=result.reply,
             reply_source=state.get("reply_source", ""),
-            done=state.get("done", {}),
+            done=state.get("done") or {},
             usage=result.usage,
         )

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from agents.support.addresses import Address, address_in, fits_country, is_said
 from agents.support.extracting import extract_address, extract_wish, goods_meant, refund_amount
 from agents.support.state import Action, Done, Outcome, SupportState
+from agents.support.templates import which_order
 from interlock.errors import (
     ActionDenied,
     ApprovalExpired,
@@ -52,7 +53,8 @@ async def act_replacement(state: SupportState) -> SupportState:
     goods = goods_meant(wish, order, state["said"])
     if len(goods) != 1:
         names = ", ".join(line["name"] for line in order["lines"])
-        return _ended("replacement", "needs_details", why=f"which article it is about: {names}")
+        why = f"Could you tell us which article it is about: {names}?"
+        return _ended("replacement", "needs_details", why=why)
     line, pieces = goods[0]
     arguments = {
         "order_id": order["order_id"],
@@ -72,21 +74,25 @@ async def act_address_change(state: SupportState) -> SupportState:
         return _ended(
             "address_change",
             "not_possible",
-            why=f"order {order['order_id']} is {order['status']}, and an address can only be changed "
-            "before dispatch",
+            why=f"Order {order['order_id']} is {order['status']}, and an address can only be changed "
+            "before dispatch.",
         )
     said = state["said"]
     read = await extract_address(said)
     found = Address(read.street, read.postal_code, read.city)
     address = found if is_said(found, said) else address_in(said)
     if address is None:
-        what = "the complete new address: street with house number, postal code and town"
-        return _ended("address_change", "needs_details", why=what)
+        return _ended(
+            "address_change",
+            "needs_details",
+            why="Could you tell us the complete new address: street with house number, postal code "
+            "and town?",
+        )
     if not fits_country(address.postal_code, order["address"]["country"]):
         return _ended(
             "address_change",
             "not_possible",
-            why="an order can only be sent to another address in the same country",
+            why="An order can only be sent to another address in the same country.",
         )
     arguments = {"order_id": order["order_id"], **address._asdict()}
     return await _do("address_change", address_change, arguments)
@@ -115,7 +121,7 @@ async def _do(action: Action, tool: Tool, arguments: dict[str, Any]) -> SupportS
         # What follows the colon is the reviewer's own comment.
         return _ended(action, "rejected", arguments, why=error.message.partition(": ")[2])
     except ApprovalExpired:
-        return _ended(action, "expired", arguments, why="nobody could decide about it in time")
+        return _ended(action, "expired", arguments, why="Nobody could decide about it in time.")
     except (ActionDenied, ToolError, ModelMistake) as error:
         return _ended(action, "failed", arguments, why=error.message)
     answer = result.model_dump(mode="json") if isinstance(result, BaseModel) else {"answer": result}
@@ -123,9 +129,7 @@ async def _do(action: Action, tool: Tool, arguments: dict[str, Any]) -> SupportS
 
 
 def _needs_order(action: Action, state: SupportState) -> SupportState:
-    named = state["order_id"]
-    what = f"the order number again? We cannot find {named}" if named else "the order number"
-    return _ended(action, "needs_details", why=what)
+    return _ended(action, "needs_details", why=which_order(state))
 
 
 def _ended(

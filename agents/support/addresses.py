@@ -78,7 +78,7 @@ def _street_at_end(text: str) -> str:
 
 
 def _city_at_start(text: str) -> str:
-    first = re.match(r"[^\W\d_][\w'’-]*(?: [\w'’-]+)*", text)
+    first = re.match(r"[^\W\d_][\w'\u2019-]*(?: [\w'\u2019-]+)*", text)
     words = first[0].split() if first else []
     end = 0
     while end < len(words) and _is_of_name(words[end]):

@@ -90,7 +90,7 @@ def _claims(draft: str, state: SupportState) -> list[str]:
     done = state.get("done")
     found = []
     for action, claim in _CLAIMS.items():
-        happened = bool(done) and done["action"] == action and done["outcome"] == "done"
+        happened = done is not None and done["action"] == action and done["outcome"] == "done"
         if claim.search(draft) and not happened and not claim.search(statement_for(state)):
             found.append(f"claims a {action} that did not happen")
         if happened and not claim.search(draft):

@@ -12,18 +12,34 @@ from collections.abc import Sequence
 _SUPPORTED = 0.6
 """Share of a clause's telling words that one clause of the facts must have."""
 _CLAUSE = re.compile(
-    r"(?<=[.!?;])\s+|\n+|;|, (?!\d)|: |\s+(?:but|although|however)\s+|\s+[-–]\s+|[()]"
+    r"(?<=[.!?;])\s+|\n+|;|, (?!\d)|: |\s+(?:but|although|however)\s+|\s+[-\u2013]\s+|[()]"
 )
 _WORD = re.compile(r"[^\W_]+(?:[.,-]\d+)*")
-_NEGATION = re.compile(r"\b(?:no|not|never|cannot|unable|neither|nor)\b|n[’']t\b", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:no|not|never|cannot|unable|neither|nor)\b|n[\u2019']t\b", re.IGNORECASE
+)
 _TURNING = ("until", "unless", "except", "only", "before", "after", "without")
 """Words that turn a statement around as much as a 'not' does."""
 _COURTESY = frozenset(
     word[:5]
-    for word in ["afternoon", "answer", "any", "anything", "apologise", "apologize", "apologies", "appreciate", "assist", "assistance", "best", "caused", "contact", "customer", "day", "dear", "enjoy", "feel", "forward", "free", "further", "glad", "good", "greetings", "happy", "happily", "have", "hear", "hello", "help", "hesitate", "here", "hope", "inconvenience", "inform", "just", "keep", "kind", "kindly", "know", "let", "like", "look", "looking", "message", "morning", "more", "need", "other", "out", "please", "question", "questions", "reach", "regards", "regret", "reply", "sincerely", "sorry", "soon", "support", "sure", "team", "thank", "thanks", "these", "things", "this", "trouble", "understand", "understanding", "want", "welcome", "well", "wish", "with", "would", "write", "writing"]
+    for word in re.findall(
+        r"\w+",
+        """additional afternoon all answer any anything apologise apologize apologies appreciate assist
+        assistance best caused concerns contact customer dear don else enjoy feel forward free further
+        glad good greetings happy happily have hear hello help hesitate here hope inconvenience inform
+        just keep kind kindly know let like look looking message morning more need patience please
+        question questions reach regards regret reply sincerely sorry soon support sure team thank thanks
+        these things this trouble understand understanding want welcome well wish with would write
+        writing yes""",
+    )
 )
 _SMALL = frozenset(
-    ["about", "also", "and", "are", "been", "being", "but", "can", "could", "did", "does", "for", "from", "get", "got", "had", "has", "her", "him", "his", "how", "its", "may", "might", "our", "out", "own", "shall", "she", "should", "some", "than", "that", "the", "their", "them", "then", "there", "they", "those", "was", "were", "what", "when", "where", "which", "while", "who", "why", "will", "you", "your", "yours"]
+    re.findall(
+        r"\w+",
+        """about also and are been being but can could did does for from get got had has her him his how
+        its may might our out own shall she should some than that the their them then there they those
+        was were what when where which while who why will you your yours""",
+    )
 )
 
 
@@ -47,7 +63,8 @@ def says_any(draft: str, facts: Sequence[str]) -> bool:
 
 def clauses_of(text: str) -> list[str]:
     """Return the parts of a text that each state one thing."""
-    return [part.strip() for part in _CLAUSE.split(text) if part.strip()]
+    parts = (part.strip().removeprefix("but ") for part in _CLAUSE.split(text))
+    return [part for part in parts if part]
 
 
 def _says(fact: str, clause: str) -> bool:

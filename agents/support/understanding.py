@@ -33,7 +33,12 @@ _SHARED_WORD = 0.05
 """What a word that a passage shares with the question adds to its similarity."""
 _LATEST_CASES = 20
 _COMMON = frozenset(
-    ["about", "after", "also", "and", "any", "are", "but", "can", "could", "does", "for", "from", "has", "have", "hello", "her", "his", "how", "into", "its", "just", "like", "not", "now", "one", "order", "our", "out", "please", "she", "some", "than", "thank", "that", "the", "their", "them", "then", "there", "they", "this", "want", "was", "were", "what", "when", "where", "which", "who", "will", "with", "would", "you", "your"]
+    re.findall(
+        r"\w+",
+        """about after also and any are but can could does for from has have hello her his how into its
+        just like not now one order our out please she some than thank that the their them then there
+        they this want was were what when where which who will with would you your""",
+    )
 )
 
 

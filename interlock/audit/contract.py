@@ -14,6 +14,7 @@ from interlock.context import CallContext
 EventKind = Literal[
     "run", "model_call", "tool_call", "verdict", "decision", "refusal", "feedback", "incident"
 ]
+"""What an audit event is about."""
 
 
 class AuditEvent(BaseModel):

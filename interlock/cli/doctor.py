@@ -14,7 +14,7 @@ from interlock.cli.output import Output, line
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from interlock.cli.checks import Finding
+    from interlock.cli.findings import Finding
 
 app = typer.Typer()
 

@@ -14,6 +14,7 @@ from interlock.replay.steps import Step, Totals
 
 _SHORT = 140
 _LONG = 1200
+_HITS = 5
 
 Shown = tuple[str, list[tuple[str, Any]]]
 """What happened in one line, and named details for whoever wants to see more."""
@@ -150,13 +151,19 @@ def _tool(step: kinds.ToolCalled) -> Shown:
 
 
 def _memory(step: kinds.Remembered) -> Shown:
-    asked = "; ".join(step.queries)
-    found = ", ".join(
-        f"{item.title or item.key}{'' if item.score is None else f' ({item.score:.2f})'}"
-        for item in step.found
-    )
-    what = f"{', '.join(step.ops)} {compact(asked, 60)}".strip()
-    return f"{what} → {found or 'nothing'}" if step.queries else what, [("found", found)]
+    what = ", ".join(step.ops)
+    if "search" not in step.ops:
+        return what, [("found", ", ".join(item.title or item.key for item in step.found))]
+    asked = compact("; ".join(step.queries), 60)
+    titled = [_hit(item) for item in step.found if item.title]
+    named = ", ".join(titled[:_HITS]) + (f" and {len(titled) - _HITS} more" * (len(titled) > _HITS))
+    best = max((item.score or 0.0 for item in step.found), default=0.0)
+    found = named or (f"{len(step.found)} items, best {best:.2f}" if step.found else "nothing")
+    return f"{what} {asked}".strip() + f" → {found}", [("found", "; ".join(map(_hit, step.found)))]
+
+
+def _hit(item: kinds.Found) -> str:
+    return f"{item.title or item.key}{'' if item.score is None else f' ({item.score:.2f})'}"
 
 
 def _node(step: kinds.NodeRan) -> Shown:

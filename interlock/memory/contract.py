@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from interlock.context import CallContext
 
 Namespace = tuple[str, ...]
+"""Labels from the widest to the narrowest; the tenant is not one of them."""
 
 
 class _Data(BaseModel):
@@ -72,6 +73,7 @@ class ListNamespaces(_Data):
 
 
 MemoryOp = Annotated[Put | Get | Search | ListNamespaces, Field(discriminator="op")]
+"""One operation on the store."""
 
 
 class MemoryItem(_Data):

@@ -17,6 +17,9 @@ from interlock.replay.payloads import first, plain
 from interlock.replay.problems import problem
 
 _STATUS = "InterlockStatus"
+_PATCHES = "TemporalChangeVersion"
+"""Search attribute that the SDK sets by itself for `workflow.patched`: no command of the code."""
+
 _TYPES = {
     "search_attributes": "run attributes",
     "memo": "open requests",
@@ -126,7 +129,8 @@ def _recorded_other(kind: str, data: Any, event: HistoryEvent) -> Command | None
             summary = summary_of(event.user_metadata)
             return _timer(data.timer_id, summary, data.start_to_fire_timeout)
         case "upsert_workflow_search_attributes":
-            return _attributes(data.search_attributes.indexed_fields)
+            fields = data.search_attributes.indexed_fields
+            return None if set(fields) == {_PATCHES} else _attributes(fields)
         case "workflow_properties_modified":
             return _memo(data.upserted_memo.fields)
         case "start_child_workflow_execution_initiated":

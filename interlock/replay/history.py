@@ -93,7 +93,8 @@ def parse(text: str, name: str = "text") -> History:
             f"{name!r} refers to payloads that are stored elsewhere. Export the run with "
             "`interlock history WORKFLOW_ID`, which puts them in."
         )
-    return _history(events, str(data.get("workflowId", "")), str(data.get("namespace", "")))
+    known = [str(data.get(key, "")) for key in ("workflowId", "runId", "namespace")]
+    return _history(events, *known)
 
 
 async def fetch(client: Client, workflow_id: str, run_id: str | None = None) -> History:
@@ -108,15 +109,16 @@ async def fetch(client: Client, workflow_id: str, run_id: str | None = None) -> 
         RunNotFound: the server has no such run.
         PayloadMissing: the store lacks a payload of it.
     """
-    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
     try:
-        found = await handle.fetch_history()
+        # After a reset the events name the run that was reset; the server knows this one's own id.
+        run_id = run_id or await _newest(client, workflow_id)
+        found = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
     except RPCError as error:
         raise not_found(error, workflow_id, run_id) from error
     events = tuple(found.events)
     for event in events:
         await put_back(event, client.data_converter)
-    return _history(events, workflow_id, client.namespace)
+    return _history(events, workflow_id, run_id, client.namespace)
 
 
 async def runs(client: Client, workflow_id: str) -> list[str]:
@@ -126,17 +128,16 @@ async def runs(client: Client, workflow_id: str) -> list[str]:
         RunNotFound: the server has no such run.
     """
     chain: list[str] = []
-    run_id: str | None = None
-    while run_id is None or run_id:
-        try:
+    run_id = ""
+    try:
+        run_id = await _newest(client, workflow_id)
+        while run_id:
             event = await _first_event(client.get_workflow_handle(workflow_id, run_id=run_id))
-        except RPCError as error:
-            if chain:  # an older part of the chain is past its retention
-                break
+            chain.insert(0, run_id)
+            run_id = event.workflow_execution_started_event_attributes.continued_execution_run_id
+    except RPCError as error:
+        if not chain:  # otherwise the older part of the chain is past its retention
             raise not_found(error, workflow_id, run_id) from error
-        started = event.workflow_execution_started_event_attributes
-        chain.insert(0, started.original_execution_run_id)
-        run_id = started.continued_execution_run_id
     return chain
 
 
@@ -185,6 +186,10 @@ def agent_of(history: History) -> str:
     return ""
 
 
+async def _newest(client: Client, workflow_id: str) -> str:
+    return (await client.get_workflow_handle(workflow_id).describe()).run_id
+
+
 async def _first_event(handle: WorkflowHandle[Any, Any]) -> HistoryEvent:
     async for event in handle.fetch_history_events(page_size=1):
         return event
@@ -199,12 +204,14 @@ def _check_whole(events: tuple[HistoryEvent, ...], name: str) -> None:
         raise BadInput(f"{name!r} lacks events: their ids have to be 1, 2, 3 and so on. {_FORMS}")
 
 
-def _history(events: tuple[HistoryEvent, ...], workflow_id: str, namespace: str) -> History:
+def _history(
+    events: tuple[HistoryEvent, ...], workflow_id: str, run_id: str, namespace: str
+) -> History:
     started = events[0].workflow_execution_started_event_attributes
     return History(
         # A server of today writes the id down; older ones leave it to the file's name.
         workflow_id=workflow_id or started.workflow_id or "unnamed",
-        run_id=started.original_execution_run_id,
+        run_id=run_id or started.original_execution_run_id,
         namespace=namespace or _namespace(events, started.first_execution_run_id) or "default",
         events=events,
     )

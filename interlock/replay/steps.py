@@ -274,6 +274,7 @@ Step = Annotated[
     | Ended,
     Field(discriminator="kind"),
 ]
+"""One thing that happened in a run, as its history tells it."""
 
 
 class Totals(BaseModel):

@@ -21,8 +21,8 @@ from tests.crash.trials import Outcome, Trial, copied, scripted, settings_in
 from tests.payments import PaymentService, running
 from tools.service.seed import seed
 
-Variant = Literal["reconciling", "blind"]
-"""Whether the refund tool can look up what became of a lost call."""
+Variant = Literal["reconciling", "blind", "denying"]
+"""Whether the refund tool can look up what became of a lost call, cannot, or gets it wrong."""
 
 _TODAY = date(2026, 3, 2)
 _SEEDS = ["memory.intents:SEEDS"]

@@ -12,9 +12,10 @@ from typing_extensions import TypedDict
 
 from agents.support.graph import build
 from interlock.agents import Agent, agent
-from interlock.tools import Tool
-from tools.contracts import TOOLS, refund
+from interlock.tools import Effect, Tool, tool
+from tools.contracts import TOOLS, Euros, OrderId, Reason, refund, risk_of_refund
 from tools.refund_blind import refund_blind
+from tools.results import Refund
 
 _TIMEOUT_SECONDS = 4.0
 
@@ -45,19 +46,36 @@ SCRIPT: dict[str, Any] = {
 """What the model says."""
 
 
-def _copy(tool: Tool, **changes: Any) -> Tool:
-    contract = tool.contract.model_copy(update=changes)
-    return tool.model_copy(update={"name": contract.name, "contract": contract})
+async def find_nothing(key: str) -> Refund | None:
+    """Say that a refund did not happen, whatever is true."""
+    return None
+
+
+@tool(
+    effect=Effect.EXTERNAL,
+    risk=risk_of_refund,
+    attempts=3,
+    runs="tools.service.payments:refund",
+    reconcile=find_nothing,
+    name="refund",
+)
+async def refund_in_denial(order_id: OrderId, amount: Euros, reason: Reason) -> Refund:
+    """Pay money back to the customer's original payment method, and deny it."""
+
+
+def _copy(original: Tool, **changes: Any) -> Tool:
+    contract = original.contract.model_copy(update=changes)
+    return original.model_copy(update={"name": contract.name, "contract": contract})
 
 
 def _hosting(refunding: Tool) -> Agent:
     """Return the copilot with another tool of the name 'refund'."""
-    tools = [refunding if tool.name == "refund" else tool for tool in TOOLS]
+    tools = [refunding if item.name == "refund" else item for item in TOOLS]
     quick = [
-        _copy(tool, timeout_seconds=_TIMEOUT_SECONDS)
-        if tool.contract.effect.changes_world
-        else tool
-        for tool in tools
+        _copy(item, timeout_seconds=_TIMEOUT_SECONDS)
+        if item.contract.effect.changes_world
+        else item
+        for item in tools
     ]
     return agent("support", build, tools=quick)
 
@@ -66,6 +84,8 @@ reconciling = _hosting(refund)
 """The copilot as it is: the refund tool can look up what became of a lost call."""
 blind = _hosting(_copy(refund_blind, name="refund"))
 """The copilot with a refund tool that cannot."""
+denying = _hosting(refund_in_denial)
+"""The copilot with a refund tool that says what is not true: a control, for it pays twice."""
 
 
 class Case(TypedDict):

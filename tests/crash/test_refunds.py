@@ -85,6 +85,14 @@ async def test_a_refund_that_cannot_be_looked_up_is_put_before_a_person(stage: R
     assert [_words(outcome) for outcome in outcomes] == [["did_not_happen"], ["happened"]]
 
 
+async def test_a_second_refund_would_be_seen(stage: RefundStage) -> None:
+    """A tool that denies its refund is called again: the payment service has two, and it shows."""
+    calm = await stage.run("denying")
+    assert calm.refunds == 1
+    doubled = await stage.run("denying", in_call("after_call"))
+    assert problems(doubled, calm) == ["after_call: 2 refunds", "after_call: another result"]
+
+
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
 async def test_every_point_of_a_refund(stage: RefundStage) -> None:
@@ -112,7 +120,7 @@ def _summary(calm: Outcome, outcomes: list[Outcome]) -> dict[str, Any]:
         "approvals_per_run": Counter(
             len(outcome.decisions) - len(_words(outcome)) for outcome in outcomes
         ),
-        "same_result_as_a_calm_run": len(outcomes),
+        "same_result_as_a_calm_run": sum(outcome.result == calm.result for outcome in outcomes),
         "said_of_an_unknown_outcome": words,
         "events_of_a_calm_run": calm.history,
         "trials": [

@@ -98,7 +98,6 @@ class Trial:
                 result = await handle.result()
                 await asyncio.wait({striking}, timeout=_LAST_CHANCE_SECONDS)
                 striking.cancel()
-            # The worker at the end has not seen the run: it replays the whole of it.
             status, transcript = [await handle.query(name) for name in ("status", "transcript")]
         killed = not striking.cancelled() and striking.result()
         return Outcome(

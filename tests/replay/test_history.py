@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from interlock.errors import BadInput, ConfigError, PayloadMissing, RunNotFound
-from interlock.replay import History, export, fetch, parse, read_file, read_steps, replay, runs
+from interlock.replay import (
+    History,
+    dump,
+    export,
+    fetch,
+    parse,
+    read_file,
+    read_steps,
+    replay,
+    runs,
+)
 from interlock.replay.payloads import is_stored, payloads_in
 from interlock.replay.steps import ModelCalled, Started
 from interlock.server import find_temporal
@@ -72,6 +85,32 @@ async def test_each_run_of_a_chain_can_be_fetched(env: WorkerEnv) -> None:
     for run_id in chain:
         history = await fetch(env.client, handle.id, run_id)
         assert (await replay(history, code())).divergence is None
+
+
+async def test_a_reset_run_is_fetched_and_replays(env: WorkerEnv) -> None:
+    """It has its own id, though its events name the run that was reset."""
+    handle = await talked(env)
+    first = await fetch(env.client, handle.id)
+    completed = [
+        event.event_id
+        for event in first.events
+        if event.HasField("workflow_task_completed_event_attributes")
+    ]
+    answer = await env.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=env.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=handle.id, run_id=first.run_id),
+            workflow_task_finish_event_id=completed[1],
+            request_id=uuid.uuid4().hex,
+        )
+    )
+    await env.client.get_workflow_handle(handle.id, run_id=answer.run_id).result()
+    again = await fetch(env.client, handle.id)
+    assert again.run_id == answer.run_id
+    assert again.started.original_execution_run_id == first.run_id
+    assert parse(dump(again)) == again
+    assert (await replay(again, code())).divergence is None
+    assert "stumbled" in [step.kind for step in read_steps(again.events)], "the reset is shown"
 
 
 async def test_an_export_holds_stored_payloads(env: WorkerEnv, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -69,6 +71,48 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     assert not (folder / ".interlock" / "up.json").exists()
 
 
+class Terminal:
+    """The program as a person at a terminal sees it."""
+
+    def __init__(self, folder: Path, *words: str) -> None:
+        master, slave = pty.openpty()
+        self._screen = os.fdopen(master, "r+b", buffering=0)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from interlock.cli import main; main()", *words],
+            cwd=folder,
+            env={**os.environ, "COLUMNS": "200", "TERM": "dumb"},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+        )
+        os.close(slave)
+        self.text = ""
+
+    def reads(self, words: str) -> str:
+        """Wait until `words` are on the screen, and return what came since the last time."""
+        while words not in self.text:
+            self.text += self._screen.read(4096).decode(errors="replace")
+        seen, _, self.text = self.text.partition(words)
+        return seen
+
+    def types(self, line: str) -> None:
+        """Type a line."""
+        self._screen.write(f"{line}\n".encode())
+
+    def ends(self) -> tuple[int, str]:
+        """Wait for the end; return the exit code and what came since the last time."""
+        with contextlib.suppress(OSError):  # how a pty says that nobody is there any more
+            while more := self._screen.read(4096):
+                self.text += more.decode(errors="replace")
+        return self.process.wait(_GOODBYE), self.text
+
+    def close(self) -> None:
+        """End the program and the terminal."""
+        self.process.kill()
+        self.process.wait()
+        self._screen.close()
+
+
 Start = Callable[..., subprocess.Popen[str]]
 Interlock = Callable[..., Result]
 
@@ -86,6 +130,20 @@ def start(deployment: Deployment) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def terminal(deployment: Deployment) -> Iterator[Callable[..., Terminal]]:
+    """Start the program at a terminal, in the project's folder."""
+    opened: list[Terminal] = []
+
+    def call(*words: str) -> Terminal:
+        opened.append(Terminal(deployment.folder, *words))
+        return opened[-1]
+
+    yield call
+    for one in opened:
+        one.close()
 
 
 @pytest.fixture

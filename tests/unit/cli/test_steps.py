@@ -76,6 +76,16 @@ def test_every_kind_of_step_can_be_shown() -> None:
             ),
             "search broken → Refunds (0.71)",
         ),
+        (
+            Remembered(
+                **AT,
+                ops=("search",),
+                found=tuple(Found(namespace=("i",), key=str(n), score=n / 10) for n in range(8)),
+            ),
+            "search → 8 items, best 0.70",
+        ),
+        (Remembered(**AT, ops=("search",)), "search → nothing"),
+        (Remembered(**AT, ops=("put",)), "put"),
         (Asked(**AT, request_id="r", tool="question"), "a question needs a person."),
         (
             Decided(**AT, request_id="r", verb="approve", accepted=False, code="EXPIRED"),
