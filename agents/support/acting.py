@@ -99,18 +99,17 @@ async def act_address_change(state: SupportState) -> SupportState:
 
 
 def reason_for(state: SupportState) -> str:
-    """Return what a reviewer needs in one line: the order, what is known, the customer's words."""
-    order, customer = state.get("order") or {}, state.get("customer") or {}
-    known = [f"Order of {order['total']} {order['currency']}"]
-    known.append(f"delivered {order['delivered_on']}" if order["delivered_on"] else order["status"])
-    if refunds := len(customer.get("past_refunds", ())):
-        known.append(f"{refunds} earlier refund{'s' if refunds > 1 else ''}")
-    if settled := state.get("settled"):
-        known.append(f"settled before: {', '.join(settled)}")
-    if not state.get("customer_id"):
-        known.append("sender not checked")
+    """Return what a reviewer needs in one line: the order, and the customer's words.
+
+    Nothing in it changes when the run is carried out again: a reason is part of the action, and
+    another action would be asked for and made again.
+    """
+    order = state.get("order") or {}
+    delivered = order["delivered_on"]
+    where = f"delivered {delivered}" if delivered else order["status"]
+    who = "Customer" if state.get("customer_id") else "Writer, not checked to be the customer"
     words = " ".join(state["said"].split())
-    text = f"{', '.join(known)}. Customer: {words}"
+    text = f"Order of {order['total']} {order['currency']}, {where}. {who}: {words}"
     return text if len(text) <= _REASON else f"{text[: _REASON - 3]}..."
 
 

@@ -32,7 +32,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from interlock.audit.failures import busy, explained, unwritable
+from interlock.audit.failures import busy, explained
+from interlock.audit.folders import unwritable
 from interlock.audit.migrations import upgrade
 from interlock.errors import ConfigError
 

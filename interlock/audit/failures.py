@@ -10,11 +10,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from interlock.audit.folders import unwritable
 from interlock.errors import (
     DatabaseBusy,
     DatabaseUnreachable,
     InterlockError,
-    StoreUnwritable,
 )
 
 _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -58,15 +58,6 @@ def busy(url: URL, error: BaseException | None) -> DatabaseBusy:
         "process that keeps a transaction open (a database browser, a backup); the call may be "
         "made again.",
         url=str(url),
-    )
-
-
-def unwritable(path: object, error: BaseException) -> StoreUnwritable:
-    """Say that `path` cannot be written, and why."""
-    return StoreUnwritable(
-        f"{str(path)!r} cannot be written: {error}. Give this user the right to write it, free "
-        "disk space, or configure another place.",
-        path=str(path),
     )
 
 

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from interlock.audit.failures import unwritable
+from interlock.audit.folders import unwritable
 from interlock.errors import PayloadMissing
 
 _REF = re.compile("[0-9a-f]{64}")

@@ -124,7 +124,7 @@ class Host:
             Whether it was stopped to continue as new, and the state it was last in.
         """
         self._run.recorder.begin_pass()
-        stream = self._graph.astream(pending, self._config, stream_mode="values")
+        stream = self._graph.astream(pending, self._config, stream_mode="values", durability="sync")
         first, last = True, None
         async with aclosing(cast("AsyncGenerator[Any, None]", stream)) as states:
             async for values in states:

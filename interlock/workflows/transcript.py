@@ -60,9 +60,17 @@ def _rolling(messages: list[dict[str, Any]]) -> list[str]:
     # these digests are compared with each other only, and messages are plain JSON already.
     running = hashlib.sha256()
     found = []
-    for message in messages:
+    for message in map(_without_name, messages):
         line = json.dumps(message, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         running.update(line.encode("utf-8", "surrogatepass"))
         running.update(b"\n")
         found.append(running.hexdigest())
     return found
+
+
+def _without_name(message: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the name of an answer: `create_agent(name=...)` sets it after the model answered."""
+    if message.get("$message") != "AIMessage" or "name" not in message.get("data", {}):
+        return message
+    data = {key: value for key, value in message["data"].items() if key != "name"}
+    return {**message, "data": data}

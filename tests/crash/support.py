@@ -16,8 +16,11 @@ from interlock.tools import Effect, Tool, tool
 from tools.contracts import TOOLS, Euros, OrderId, Reason, refund, risk_of_refund
 from tools.refund_blind import refund_blind
 from tools.results import Refund
+from tools.service import crm, fulfilment, payments, replies
 
-_TIMEOUT_SECONDS = 4.0
+_TIMEOUT_SECONDS = 6.0
+IMPLEMENTATIONS = (crm, fulfilment, payments, replies)
+"""Imported here, so that the fork server has them and a new worker need not."""
 
 MESSAGE = "My order A-1042 arrived broken, I want my money back."
 """What the customer writes."""

@@ -145,7 +145,7 @@ async def test_over_4_mb_in_one_step(env: WorkerEnv, row, task, account) -> None
     """Temporal ends the run; it is not tried again, and nothing was called."""
     handle = await env.start("worker", task("fan out", 100_000))
     with pytest.raises(WorkflowFailureError) as ended:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await handle.result()
     assert isinstance(ended.value.cause, TerminatedError)
     row("over 4 MB in one step").check(ended.value.cause.message, ended.value.cause.message)

@@ -51,7 +51,7 @@ async def test_a_payload_folder_that_breaks_while_a_run_is_open(
     assert not payloads.exists()
     payloads.write_text("no folder")
     handle = await env.start("worker", task("write", 200_000))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (failed := await pending_failure(handle)):  # noqa: ASYNC110  only the server knows
             await asyncio.sleep(0.05)
     row("payload folder not writable").check(failed.application_failure_info.type, failed.message)

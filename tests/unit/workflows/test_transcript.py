@@ -37,6 +37,15 @@ def test_an_edited_list_starts_a_new_chain() -> None:
     assert known.split([message("summary"), message("c")])[0] == ""
 
 
+def test_a_name_given_to_an_answer_changes_nothing() -> None:
+    """`create_agent(name=...)` names answers after the model gave them."""
+    known = Transcript({}, {})
+    said = {"$message": "AIMessage", "data": {"content": "b"}}
+    known.learn([message("a")], ModelAnswer(message=said, ref="r1", model="scripted:x"))
+    named = {"$message": "AIMessage", "data": {"content": "b", "name": "shopper"}}
+    assert known.split([message("a"), named, message("c")]) == ("r1", (message("c"),))
+
+
 def test_the_longest_known_prefix_is_found() -> None:
     """Of two stored ends the later one is taken."""
     known = Transcript({}, {})
