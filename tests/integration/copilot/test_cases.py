@@ -164,7 +164,7 @@ async def test_a_missing_order_number_is_asked_for_and_taken(shop: Shop) -> None
 
 async def test_internal_pages_are_not_quoted(shop: Shop) -> None:
     """The page for staff is the nearest one, and no part of it reaches the customer."""
-    text = "Who approves a refund of over 50 EUR, and what is its risk?"
+    text = "Which amounts of one refund are low, medium and high risk, and who approves them?"
     found = await shop.env.app.memory.bound(CallContext(agent="test")).run_ops(
         (Search(namespace_prefix=("knowledge",), query=text, limit=1),)
     )
