@@ -60,10 +60,11 @@ class Approver:
 
     async def _decide(self, handle: Handle, request_id: str) -> None:
         pending = await handle.query("pending_approvals")
-        (request,) = [found for found in pending["requests"] if found["id"] == request_id]
-        self.actions.append(request["arguments"])
-        decision = {"request_id": request_id, "verb": "approve", "digest": request["digest"]}
-        await handle.signal("decide", decision)
+        # None, when the run was reset to a moment after the decision.
+        for request in [found for found in pending["requests"] if found["id"] == request_id]:
+            self.actions.append(request["arguments"])
+            decision = {"request_id": request_id, "verb": "approve", "digest": request["digest"]}
+            await handle.signal("decide", decision)
 
 
 async def reset(client: Client, handle: Handle, at: int, *, reapply: bool) -> Handle:
