@@ -17,6 +17,7 @@ from interlock.agents.spec import Agent
 from interlock.app import App
 from interlock.approvals.contract import ApprovalRequest, DecisionAnswer
 from interlock.settings import Settings
+from interlock.testing.following import follow_events
 from interlock.tools.definition import Tool
 from interlock.worker import replayer, running_workers
 from interlock.workflows.calls import WORKFLOW_QUEUE
@@ -78,7 +79,7 @@ class WorkerEnv:
         Raises:
             AssertionError: the run ended first.
         """
-        async for event in handle.fetch_history_events(wait_new_event=True):
+        async for event in follow_events(handle):
             if event.HasField("workflow_execution_failed_event_attributes"):
                 failure = event.workflow_execution_failed_event_attributes.failure
                 raise AssertionError(f"run {handle.id!r} failed: {failure.message}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 
 from temporalio.client import Client
@@ -34,6 +35,9 @@ async def main(address: str, ids: list[str]) -> None:
     decided = await asyncio.gather(*map(decide, ids))
     rooms = [name for name in sys.modules if name.partition(".")[0] == "interlock"]
     json.dump({"decided": dict(zip(ids, decided, strict=True)), "interlock": rooms}, sys.stdout)
+    sys.stdout.flush()
+    # Temporal's client may abort a process whose interpreter ends (temporalio/sdk-python issue 300).
+    os._exit(0)
 
 
 asyncio.run(main(sys.argv[1], sys.stdin.read().split()))

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from temporalio.client import WorkflowHandle
 
+from interlock.testing.following import follow_events
 from interlock.testing.killing import CallPoint, Kill, KillAfterStep, KillInCall
 from interlock.testing.processes import WorkerProcess
 from tests.payments import appears
@@ -40,7 +41,7 @@ class AtEvent:
 
     async def strike(self, run: Struck) -> bool:
         """Follow the history and kill."""
-        async for event in run.handle.fetch_history_events(wait_new_event=True):
+        async for event in follow_events(run.handle):
             if event.event_id == self.number:
                 await run.worker.kill()
                 return True

@@ -11,6 +11,8 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
+from interlock.testing.following import follow_events
+
 Choose = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 """Turns a request into `verb` and what belongs to it."""
 
@@ -36,7 +38,7 @@ class Reviewer:
 
     async def work(self) -> None:
         """Follow the run to its end and decide on what it asks."""
-        async for event in self._handle.fetch_history_events(wait_new_event=True):
+        async for event in follow_events(self._handle):
             for request_id in requests_in(event):
                 if request_id not in self.announced:
                     self.announced.append(request_id)
@@ -79,7 +81,7 @@ class Reviewer:
 
 async def first_request(handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
     """Wait until a run asks, and return what."""
-    async for event in handle.fetch_history_events(wait_new_event=True):
+    async for event in follow_events(handle):
         if requests_in(event):
             pending = await handle.query("pending_approvals")
             found: dict[str, Any] = pending["requests"][0]

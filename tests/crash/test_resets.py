@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from interlock.app import database_url
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
+from interlock.testing.following import follow_events
 from interlock.testing.processes import Hosting
 from tests.crash.refunds import RefundStage
 from tests.crash.reviewer import requests_in
@@ -50,7 +51,7 @@ class Approver:
     async def finish(self, handle: Handle) -> dict[str, Any]:
         """Decide on whatever a run asks and return its result."""
         seen: list[str] = []
-        async for event in handle.fetch_history_events(wait_new_event=True):
+        async for event in follow_events(handle):
             for request_id in requests_in(event):
                 if request_id not in seen:
                     seen.append(request_id)

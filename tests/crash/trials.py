@@ -34,7 +34,7 @@ from tests.crash.reviewer import Choose, Reviewer
 _PATIENCE = timedelta(seconds=90)
 _LAST_CHANCE_SECONDS = 5.0
 """How long the moment of a point may still come when the run is over."""
-_AT_ONCE = 4
+_AT_ONCE = 5
 """Trials that run at the same time: most of the time they wait for timeouts."""
 
 _Result = TypeVar("_Result")
