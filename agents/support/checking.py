@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from agents.support.grounding import says_any, unsupported
+from agents.support.grounding import plain_number, says_any, statements_of, unsupported
 from agents.support.passages import plain_text
 from agents.support.state import SupportState
 from agents.support.templates import statement_for
@@ -26,7 +26,10 @@ _BANNED = (
     "lawsuit",
     "automatic reply",
 )
-_SHORTEST, _LONGEST = 40, 900
+_SHORTEST, _LONGEST = 25, 900
+_ASKS = re.compile(
+    r"\?|\bplease (?:check|confirm|give|let us know|provide|send|share|tell)\b", re.IGNORECASE
+)
 _SHOWN = 60
 """Characters of a clause that a problem quotes."""
 
@@ -95,7 +98,7 @@ def _claims(draft: str, state: SupportState) -> list[str]:
             found.append(f"claims a {action} that did not happen")
         if happened and not claim.search(draft):
             found.append(f"does not say that the {action} is done")
-    if done and done["outcome"] == "needs_details" and "?" not in draft:
+    if done and done["outcome"] == "needs_details" and not _ASKS.search(draft):
         found.append("does not ask for what is missing")
     return found
 
@@ -103,17 +106,12 @@ def _claims(draft: str, state: SupportState) -> list[str]:
 def _grounding(draft: str, state: SupportState) -> list[str]:
     facts, said = facts_of(state), state["said"]
     text = "\n".join([*facts, said, json.dumps(state.get("order"))])
-    known = {_plain(number) for number in _NUMBER.findall(text)}
-    unknown = [number for number in _NUMBER.findall(draft) if _plain(number) not in known]
+    known = {plain_number(number) for number in _NUMBER.findall(text)}
+    unknown = [number for number in _NUMBER.findall(draft) if plain_number(number) not in known]
     found = [f"says {number}, which no source has" for number in unknown]
-    # What the customer wrote may be said back to them about an order. It answers no question.
-    allowed = [*facts, said] if state.get("order") else facts
+    # What the customer told us may be said back to them. What they asked is no answer.
+    allowed = [*facts, *statements_of(said)]
     found += [f"no source says {clause[:_SHOWN]!r}" for clause in unsupported(draft, allowed)]
     if not says_any(draft, facts):
         found.append("says nothing of what is known")
     return found
-
-
-def _plain(number: str) -> str:
-    text = number.replace(",", ".")
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -12,7 +12,13 @@ from collections.abc import Sequence
 _SUPPORTED = 0.6
 """Share of a clause's telling words that one clause of the facts must have."""
 _CLAUSE = re.compile(
-    r"(?<=[.!?;])\s+|\n+|;|, (?!\d)|: |\s+(?:but|although|however)\s+|\s+[-\u2013]\s+|[()]"
+    r"(?<=[.!?;])\s+|\n+|;|, (?!\d)|: |\s+(?:and|but|although|however)\s+|\s+[-\u2013]\s+|[()]"
+)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
+_QUESTION = re.compile(
+    r"(?:and |or |so )?(?:am|are|can|could|did|do|does|has|have|how|is|may|should|was|what|when|where|"
+    r"which|who|why|will|would)\b",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+(?:[.,-]\d+)*")
 _NEGATION = re.compile(
@@ -37,7 +43,7 @@ _SMALL = frozenset(
     re.findall(
         r"\w+",
         """about also and are been being but can could did does for from get got had has her him his how
-        its may might our out own shall she should some than that the their them then there they those
+        into its may might our out own shall she should some than that the their them then there they those
         was were what when where which while who why will you your yours""",
     )
 )
@@ -61,10 +67,26 @@ def says_any(draft: str, facts: Sequence[str]) -> bool:
     )
 
 
+def statements_of(text: str) -> list[str]:
+    """Return the sentences of a text that ask nothing."""
+    sentences = [part.strip() for part in _SENTENCE.split(text)]
+    return [
+        sentence
+        for sentence in sentences
+        if sentence and not sentence.endswith("?") and not _QUESTION.match(sentence)
+    ]
+
+
 def clauses_of(text: str) -> list[str]:
     """Return the parts of a text that each state one thing."""
     parts = (part.strip().removeprefix("but ") for part in _CLAUSE.split(text))
     return [part for part in parts if part]
+
+
+def plain_number(number: str) -> str:
+    """Return a number in one form: 24, 24.00 and 24,0 are the same."""
+    text = number.replace(",", ".")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _says(fact: str, clause: str) -> bool:
@@ -88,4 +110,4 @@ def _telling(text: str, *, courteous: bool = False) -> frozenset[str]:
 
 
 def _stem(word: str) -> str:
-    return word if any(letter.isdigit() for letter in word) else word[:5]
+    return plain_number(word) if any(letter.isdigit() for letter in word) else word[:5]

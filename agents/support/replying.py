@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
@@ -21,6 +22,7 @@ _INSTRUCTIONS = """You write for Harbour Lane, a small web shop. Write the reply
 to four friendly, plain sentences. Say clearly what was done or what holds. Stay close to the words \
 of the facts and add nothing to them. No signature."""
 _TOKENS = 160
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 async def draft(state: SupportState) -> SupportState:
@@ -30,7 +32,7 @@ async def draft(state: SupportState) -> SupportState:
         answer = await model("fast").bind(max_tokens=_TOKENS).ainvoke(prompt)
     except NO_MODEL as error:
         return {"draft": "", "problems": [f"no model: {error.message}"]}
-    return {"draft": str(answer.text).strip()}
+    return {"draft": whole_sentences(str(answer.text))}
 
 
 def check(state: SupportState) -> SupportState:
@@ -105,6 +107,20 @@ async def remember(state: SupportState, *, store: BaseStore) -> SupportState:
         },
     )
     return {}
+
+
+def whole_sentences(text: str) -> str:
+    """Return a text up to the first sentence that it repeats, without one that breaks off.
+
+    Small models say a thing again until their tokens end.
+    """
+    parts = _SENTENCE.split(text.strip())
+    seen = [part.strip().lower() for part in parts]
+    fresh = next((n for n, part in enumerate(seen) if part in seen[:n]), len(parts))
+    kept = parts[:fresh]
+    while len(kept) > 1 and not kept[-1].rstrip().endswith((".", "!", "?")):
+        del kept[-1]
+    return " ".join(kept).strip()
 
 
 def brief(state: SupportState) -> str:

@@ -34,7 +34,7 @@ _NOT = re.compile(
     r"(?:\b(?:no|not|never|without|dont|instead of|rather than)\b|n't)(?:\W+\w+){0,3}\W+$",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"[.!?\n]")
+_PART = re.compile(r"[.!?,;\n]")
 _ORDER = re.compile(r"\b(?:A[-# ]?|a[-#]?)(\d{4})\b")
 
 
@@ -56,6 +56,5 @@ def without_order_numbers(text: str) -> str:
 
 def _is_wanted(words: re.Pattern[str], text: str) -> bool:
     return any(
-        not _NOT.search(_SENTENCE.split(text[: found.start()])[-1])
-        for found in words.finditer(text)
+        not _NOT.search(_PART.split(text[: found.start()])[-1]) for found in words.finditer(text)
     )
