@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,13 @@ async def connect(settings: Settings, interceptors: Sequence[Interceptor] = ()) 
         )
     except (RPCError, RuntimeError) as error:
         raise TemporalUnreachable(
-            f"no Temporal server answers at {address!r}: {error}. Start one with `interlock up`, or "
-            "set temporal.address in interlock.toml or TEMPORAL_ADDRESS.",
+            f"no Temporal server answers at {address!r}: {_reason(error)}. Start one with "
+            "`interlock up`, or set temporal.address in interlock.toml or TEMPORAL_ADDRESS.",
             address=address,
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause: the SDK prints Rust's nested errors, each with its text in quotes."""
+    quoted = re.findall(r'"([^"]+)"', str(error))
+    return quoted[-1] if quoted else str(error)

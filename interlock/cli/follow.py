@@ -22,7 +22,7 @@ from interlock.errors import (
     RunFinished,
     from_code,
 )
-from interlock.replay.payloads import plain
+from interlock.payloads import plain
 from interlock.replay.reader import StepReader
 from interlock.replay.steps import (
     Asked,

@@ -21,7 +21,7 @@ from interlock.cli.filters import RunFilter
 from interlock.cli.temporal import explained
 from interlock.connection import connect, noted_server, server_address
 from interlock.errors import BadInput
-from interlock.replay.payloads import put_back
+from interlock.payloads import put_back
 from interlock.settings import Settings, load_settings
 from interlock.workflows import search
 from interlock.workflows.calls import WORKFLOW_QUEUE

@@ -1,4 +1,4 @@
-"""Long-term memory: the store that a graph sees, and what crosses its door. Safe in a workflow.
+"""Long-term memory: what crosses its door. Agents use `interlock.agents.Store`.
 
 `interlock.memory.chroma`, `embedders`, `knowledge` and `activities` do the I/O and are imported by
 the composition root only.
@@ -24,7 +24,6 @@ from interlock.memory.contract import (
     Put,
     Search,
 )
-from interlock.memory.store import Store
 
 __all__ = [
     "MEMORY_PORT",
@@ -45,5 +44,4 @@ __all__ = [
     "Provenance",
     "Put",
     "Search",
-    "Store",
 ]

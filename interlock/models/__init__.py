@@ -1,6 +1,5 @@
-"""Models by role: what agent code calls, and the data that crosses the model door."""
+"""Models by role: the data that crosses the model door. Agents use `interlock.agents.model`."""
 
-from interlock.models.chat import ChatModel, model
 from interlock.models.contract import Binding, ModelAnswer, ModelCall, ModelPort, Usage
 
-__all__ = ["Binding", "ChatModel", "ModelAnswer", "ModelCall", "ModelPort", "Usage", "model"]
+__all__ = ["Binding", "ModelAnswer", "ModelCall", "ModelPort", "Usage"]

@@ -11,7 +11,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import UserMetadata
 
-from interlock.replay.payloads import first, plain
+from interlock.payloads import first, plain
 from interlock.replay.problems import problem
 from interlock.replay.steps import Problem
 

@@ -12,8 +12,8 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 
+from interlock.payloads import first, plain
 from interlock.replay.calls import AUDIT, Call, arguments, local_call, scheduled_call, summary_of
-from interlock.replay.payloads import first, plain
 from interlock.replay.problems import problem
 
 _STATUS = "InterlockStatus"

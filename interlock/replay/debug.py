@@ -15,12 +15,12 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 
 from interlock.codec import encode
 from interlock.errors import NotSerializable
+from interlock.payloads import plain
 from interlock.replay.calls import AUDIT, arguments
 from interlock.replay.commands import Command
 from interlock.replay.comparison import Comparison
 from interlock.replay.decisions import fits
 from interlock.replay.history import History, agent_of
-from interlock.replay.payloads import plain
 from interlock.replay.problems import problem
 from interlock.replay.recording import Activate
 from interlock.replay.replayer import Code, ReplayReport, report, run_again

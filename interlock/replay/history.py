@@ -17,7 +17,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
 from interlock.errors import BadInput, RunNotFound
-from interlock.replay.payloads import first, is_stored, payloads_in, plain, put_back
+from interlock.payloads import first, is_stored, payloads_in, plain, put_back
 from interlock.workflows.search import AGENT
 
 FORMAT = "interlock-history/1"

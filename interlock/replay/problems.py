@@ -6,7 +6,7 @@ from typing import Any
 
 from temporalio.api.failure.v1 import Failure
 
-from interlock.replay.payloads import first
+from interlock.payloads import first
 from interlock.replay.steps import Problem
 
 

@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from interlock.approvals.contract import DecisionAnswer
+from interlock.payloads import first, plain, put_back
 from interlock.replay.answers import call_step
 from interlock.replay.calls import (
     Answer,
@@ -25,7 +26,6 @@ from interlock.replay.calls import (
 )
 from interlock.replay.decisions import Decisions
 from interlock.replay.history import not_found
-from interlock.replay.payloads import first, plain, put_back
 from interlock.replay.problems import problem
 from interlock.replay.steps import (
     Asked,

@@ -6,7 +6,20 @@ its activities are imported by the worker alone.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from interlock.tools.contract import Effect, Risk, Throttle, ToolCall, ToolContract
-from interlock.tools.decorator import Tool, tool
+
+if TYPE_CHECKING:
+    from interlock.tools.decorator import Tool, tool
 
 __all__ = ["Effect", "Risk", "Throttle", "Tool", "ToolCall", "ToolContract", "tool"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Tool", "tool"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # LangChain takes seconds to import. Who only decides on a request need not wait for it.
+    from interlock.tools import decorator
+
+    return getattr(decorator, name)

@@ -60,17 +60,8 @@ FACADES: dict[str, tuple[str, ...]] = {
         "Provenance",
         "Put",
         "Search",
-        "Store",
     ),
-    "interlock.models": (
-        "Binding",
-        "ChatModel",
-        "ModelAnswer",
-        "ModelCall",
-        "ModelPort",
-        "Usage",
-        "model",
-    ),
+    "interlock.models": ("Binding", "ModelAnswer", "ModelCall", "ModelPort", "Usage"),
     "interlock.replay": (
         "Change",
         "Code",

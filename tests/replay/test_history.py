@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from interlock.errors import BadInput, ConfigError, PayloadMissing, RunNotFound
+from interlock.payloads import is_stored, payloads_in
 from interlock.replay import (
     History,
     dump,
@@ -26,7 +27,6 @@ from interlock.replay import (
     replay,
     runs,
 )
-from interlock.replay.payloads import is_stored, payloads_in
 from interlock.replay.steps import ModelCalled, Started
 from interlock.server import find_temporal
 from interlock.testing import WorkerEnv

@@ -18,9 +18,10 @@ from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
 from interlock.context import CallContext
-from interlock.memory import MEMORY_PORT, Store
+from interlock.memory import MEMORY_PORT
 from interlock.memory.chroma import ChromaMemory
 from interlock.memory.embedders import Hashing
+from interlock.memory.store import Store
 
 CONTEXT = CallContext(agent="tester", lineage="namespace/workflow/run")
 

@@ -19,8 +19,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
+from interlock.agents import ChatModel, model
 from interlock.errors import ModelUnavailable, PayloadMissing
-from interlock.models import ChatModel, model
 from interlock.models.catalogue import ModelFile
 from interlock.models.contract import MODEL_PORT, Binding, Candidate
 from interlock.models.gateway import ModelGateway

@@ -32,8 +32,8 @@ from interlock.memory import (
     MemoryOp,
     Put,
     Search,
-    Store,
 )
+from interlock.memory.store import Store
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 ITEM = MemoryItem(namespace=("a",), key="k", value={"n": 1}, created_at=NOW, updated_at=NOW)

@@ -15,8 +15,8 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from interlock.errors import BadInput, NoPort, NotSerializable, UnsupportedInWorkflow
-from interlock.models import ChatModel, ModelAnswer, model
-from interlock.models.contract import MODEL_PORT
+from interlock.models.chat import ChatModel, model
+from interlock.models.contract import MODEL_PORT, ModelAnswer
 from interlock.models.messages import from_json, to_json
 
 

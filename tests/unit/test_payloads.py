@@ -20,7 +20,7 @@ from temporalio.converter import (
 )
 
 from interlock.errors import ConfigError
-from interlock.replay.payloads import first, is_stored, payloads_in, plain, put_back
+from interlock.payloads import first, is_stored, payloads_in, plain, put_back
 
 
 def payload(text: str, encoding: str = "json/plain") -> Payload:
