@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.memory import Store
+from interlock.agents import Store
 from interlock.tools import Effect, tool
 
 

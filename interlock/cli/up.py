@@ -30,8 +30,8 @@ def up(
 ) -> None:
     """Run a Temporal server, its web UI and a worker on this machine, until Ctrl-C.
 
-    The server keeps its state in the data folder. The other commands find it by themselves. With
-    --json, the ready line is one JSON object.
+    The server keeps its state in the data folder. The other commands find it by themselves.
+    With --json, the ready line is one JSON object.
 
     Example: interlock up
     """

@@ -15,7 +15,7 @@ from temporalio.client import (
 
 from interlock.context import CallContext
 from interlock.memory import Search
-from tests.integration.copilot.shop import PAGES, Shop
+from tests.integration.application.copilot.shop import PAGES, Shop
 
 _PATIENCE = 30.0
 

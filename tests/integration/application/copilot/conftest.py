@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from tests.integration.copilot.script import SCRIPT
-from tests.integration.copilot.shop import Shop, open_shop
+from tests.integration.application.copilot.script import SCRIPT
+from tests.integration.application.copilot.shop import Shop, open_shop
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -10,7 +10,7 @@ from agents.support.passages import excerpt, plain_text
 from agents.support.templates import promise_for, template_for
 
 if TYPE_CHECKING:
-    from tests.unit.agents_app.conftest import Maker
+    from tests.unit.application.support.articles import Maker
 
 
 def test_a_reply_greets_and_says_that_it_is_automatic(make: Maker) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agents.support.reading import lines_meant, money_in, numbers_in, pieces_meant
-from tests.unit.agents_app.conftest import LAMP, MUGS, SHADE
+from tests.unit.application.support.articles import LAMP, MUGS, SHADE
 
 if TYPE_CHECKING:
     from agents.support.reading import Line

@@ -11,7 +11,7 @@ from interlock.errors import ModelUnavailable
 from interlock.models.contract import MODEL_PORT
 
 if TYPE_CHECKING:
-    from tests.unit.agents_app.conftest import Maker
+    from tests.unit.application.support.articles import Maker
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from agents.support.graph import after_action, route, support
 from interlock.errors import BadInput
 
 if TYPE_CHECKING:
-    from tests.unit.agents_app.conftest import Maker
+    from tests.unit.application.support.articles import Maker
 
 
 @pytest.mark.parametrize(

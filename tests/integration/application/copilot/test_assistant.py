@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.integration.copilot.shop import Shop
+from tests.integration.application.copilot.shop import Shop
 
 
 async def test_it_reads_searches_asks_and_answers(shop: Shop) -> None:

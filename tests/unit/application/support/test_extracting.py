@@ -10,10 +10,10 @@ import pytest
 from agents.support.extracting import Wish, extract_wish, goods_meant, refund_amount
 from interlock.errors import ModelUnavailable
 from interlock.models.contract import MODEL_PORT
-from tests.unit.agents_app.conftest import LAMP, MUGS, SHADE
+from tests.unit.application.support.articles import LAMP, MUGS, SHADE
 
 if TYPE_CHECKING:
-    from tests.unit.agents_app.conftest import Maker
+    from tests.unit.application.support.articles import Maker
 
 _SAID = "The lamp came, and the shade came too, and I want the shade refunded."
 

@@ -9,7 +9,7 @@ import pytest
 from agents.support.checking import problems_of
 
 if TYPE_CHECKING:
-    from tests.unit.agents_app.conftest import Maker
+    from tests.unit.application.support.articles import Maker
 
 _MUGS = (
     "Glazed inside and out, food-safe and free of lead. It may go into the dishwasher and the "

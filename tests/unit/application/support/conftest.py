@@ -7,20 +7,7 @@ from typing import Any
 import pytest
 
 from agents.support.state import Done, SupportState
-
-LAMP = {
-    "sku": "HL-LAMP-FJORD",
-    "name": "'Fjord' ceramic lamp",
-    "quantity": 1,
-    "unit_price": "89.00",
-}
-SHADE = {
-    "sku": "HL-SHADE-FJORD",
-    "name": "Linen shade for 'Fjord'",
-    "quantity": 1,
-    "unit_price": "24.00",
-}
-MUGS = {"sku": "HL-MUG-TIDE", "name": "'Tide' mug", "quantity": 4, "unit_price": "16.50"}
+from tests.unit.application.support.articles import LAMP, SHADE
 
 
 class Maker:

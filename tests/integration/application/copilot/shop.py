@@ -25,7 +25,7 @@ from tests.payments import PaymentService, running
 from tools.knowledge import knowledge_search
 from tools.service.seed import seed
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 _TODAY = date(2026, 3, 2)
 _PATIENCE = timedelta(seconds=120)
 PAGES = "pages"

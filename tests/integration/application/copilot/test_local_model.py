@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from interlock.settings import load_settings
 from interlock.workflows.contract import Usage
-from tests.integration.copilot.shop import ROOT, Shop, open_shop
+from tests.integration.application.copilot.shop import ROOT, Shop, open_shop
 
 MODEL = "local:smollm2-135m"
 

@@ -7,8 +7,8 @@ from typing import Any
 from interlock.context import CallContext
 from interlock.memory import Search
 from interlock.testing.env import Handle
-from tests.integration.copilot.script import REFUNDED
-from tests.integration.copilot.shop import Shop
+from tests.integration.application.copilot.script import REFUNDED
+from tests.integration.application.copilot.shop import Shop
 
 _BROKEN = "My order A-1042 arrived broken, I want my money back."
 

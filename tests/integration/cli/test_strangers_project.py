@@ -1,0 +1,63 @@
+"""What someone has who installed the wheel and knows nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.proofs import write_proof
+
+ROOT = Path(__file__).parents[3]
+_KEPT = ("PATH", "HOME", "LANG")
+_REGISTRY = ("PIP_", "UV_", "HTTP", "http", "NO_PROXY", "no_proxy", "SSL_", "REQUESTS_")
+"""Beginnings of variables that say where packages come from."""
+
+
+def run(folder: Path, *words: str) -> str:
+    """Run a command in a folder, with nothing of this environment, and return what it prints."""
+    kept = {k: v for k, v in os.environ.items() if k in _KEPT or k.startswith(_REGISTRY)}
+    done = subprocess.run(words, cwd=folder, env=kept, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{words}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def build_wheel(folder: Path) -> Path:
+    """Return the wheel of this checkout."""
+    run(ROOT, sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT))
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(2400)
+def test_a_project_made_with_only_the_wheel_works(tmp_path: Path) -> None:
+    """`interlock init shop` in an empty directory; its `make demo` and `make test` pass, twice."""
+    wheel = build_wheel(tmp_path)
+    home = tmp_path / "empty"
+    home.mkdir()
+    run(home, sys.executable, "-m", "venv", str(tmp_path / "venv"))
+    tool = str(tmp_path / "venv" / "bin")
+    run(home, f"{tool}/python", "-m", "pip", "install", "-q", str(wheel))
+    run(home, f"{tool}/interlock", "init", "shop", "--engine", str(wheel))
+    shop = home / "shop"
+    demos: list[dict[str, Any]] = []
+    tests: list[str] = []
+    for _ in range(2):
+        told = run(shop, "make", "demo", "ARGS=--yes --json")
+        demos.append(json.loads(told[told.index("{\n") if "{\n" in told else told.index("{") :]))
+        tests.append(run(shop, "make", "test").strip().splitlines()[-1])
+    assert [demo["status"] for demo in demos] == ["completed", "completed"]
+    assert [demo["refunds"] for demo in demos] == [1, 1]
+    passed = [
+        int(found[1]) for found in (re.search(r"(\d+) passed", line) for line in tests) if found
+    ]
+    assert len(passed) == 2
+    assert min(passed) > 0
+    write_proof("stranger", {"wheel": wheel.name, "demos": demos, "tests_passed": passed})
