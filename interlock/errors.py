@@ -55,7 +55,10 @@ A message names the thing with ``!r``, says what is allowed and what to do.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 LONGEST_MESSAGE = 8_000
 """Characters of a message. A longer one is cut: it names a thing that is no name, and a failure over
@@ -87,6 +90,13 @@ def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
     gap = f" ... [{len(text)} characters] ... "
     kept = longest - len(gap)
     return text[: kept // 2] + gap + text[len(text) - (kept - kept // 2) :]
+
+
+def wrong_fields(error: ValidationError, whole: str) -> str:
+    """Name each field that pydantic refused, with the reason; `whole` stands for all of the data."""
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or whole}: {item['msg']}" for item in error.errors()
+    )
 
 
 def _rebuild(kind: type[InterlockError], message: str, details: dict[str, Any]) -> InterlockError:

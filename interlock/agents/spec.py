@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from interlock.agents.validation import check_graph, tools_of
 from interlock.canonical import digest, jsonable
 from interlock.codec import encode
-from interlock.errors import BadInput, ConfigError, NotSerializable
+from interlock.errors import BadInput, ConfigError, NotSerializable, wrong_fields
 from interlock.tools import Tool
 from interlock.workflows.inputs import read_messages
 
@@ -93,9 +93,7 @@ class Agent:
             if self._input_model is not None:
                 self._input_model.model_validate(data)
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
-            )
+            wrong = wrong_fields(error, "input")
             raise BadInput(f"input of agent {self.name!r}: {wrong}.") from error
         return data
 

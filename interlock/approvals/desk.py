@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer
-from interlock.errors import DecisionRefused
+from interlock.errors import DecisionRefused, wrong_fields
 
 Check = Callable[[dict[str, Any]], dict[str, Any]]
 """Validates edited arguments and returns them in canonical form, or raises `BadArguments`."""
@@ -134,12 +134,8 @@ def read_decision(data: Any) -> Decision:
     try:
         return Decision.model_validate(data)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'decision'}: {item['msg']}"
-            for item in error.errors()
-        )
         raise DecisionRefused(
-            f"malformed decision: {wrong}. A decision is "
+            f"malformed decision: {wrong_fields(error, 'decision')}. A decision is "
             '{"request_id": "...", "verb": "approve|edit|reject|respond", "digest": "..."}.',
             code="MALFORMED",
         ) from error

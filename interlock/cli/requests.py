@@ -15,7 +15,7 @@ from rich.text import Text
 from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer
 from interlock.cli.output import compact, line
 from interlock.cli.runs import OpenRequest, Runs
-from interlock.errors import BadInput, DecisionRefused
+from interlock.errors import BadInput, DecisionRefused, wrong_fields
 
 
 def reviewer_name() -> str:
@@ -82,7 +82,7 @@ async def put(
             {"request_id": request_id, "verb": verb, "digest": digest, **values}
         )
     except ValidationError as error:
-        wrong = "; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())
+        wrong = wrong_fields(error, "decision")
         raise BadInput(f"this is no decision: {wrong}.") from error
     answer = await runs.decide(workflow_id, decision)
     if not answer.accepted:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from langgraph.graph import START
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import StateSnapshot
 from pydantic import BaseModel, ConfigDict
 from temporalio.bridge.proto.workflow_activation import ResolveActivity, WorkflowActivation
@@ -25,7 +24,7 @@ from interlock.replay.problems import problem
 from interlock.replay.recording import Activate
 from interlock.replay.replayer import Code, ReplayReport, report, run_again
 from interlock.replay.steps import Problem
-from interlock.workflows.runtime import HostedAgent, Runtime
+from interlock.workflows.runtime import Runtime
 
 _DECISIONS = ("decide", "submit_decision")
 _NOT_DOORS = ("run.open", AUDIT)
@@ -95,8 +94,7 @@ async def supersteps(history: History, code: Code) -> DebugReport:
     comparison = Comparison(history.events)
     continued = bool(history.started.continued_execution_run_id)
     collected = _Collector(comparison, () if continued else _entry(history, code))
-    agents = {name: _Stepwise(agent) for name, agent in code.runtime.agents.items()}
-    runtime = Runtime(agents, code.runtime.tools, collected.superstep_ended)
+    runtime = Runtime(code.runtime.agents, code.runtime.tools, collected.superstep_ended)
     await run_again(history, replace(code, runtime=runtime), comparison, collected)
     return DebugReport(
         supersteps=collected.supersteps(),
@@ -104,27 +102,6 @@ async def supersteps(history: History, code: Code) -> DebugReport:
         failure=_failure(collected.ended),
         report=report(history, comparison),
     )
-
-
-@dataclass(frozen=True)
-class _Stepwise:
-    """An agent whose checkpoint is written before the next superstep begins, so that it is seen."""
-
-    _agent: HostedAgent
-
-    @property
-    def name(self) -> str:
-        return self._agent.name
-
-    @property
-    def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
-        return self._agent.graph.with_config(configurable={"__pregel_durability": "sync"})
-
-    def read_input(self, value: str | dict[str, Any]) -> dict[str, Any]:
-        return self._agent.read_input(value)
-
-    def write_output(self, values: Any) -> dict[str, Any]:
-        return self._agent.write_output(values)
 
 
 @dataclass

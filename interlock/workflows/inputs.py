@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage, convert_to_messages
 from pydantic import ValidationError
 
-from interlock.errors import BadInput
+from interlock.errors import BadInput, wrong_fields
 from interlock.workflows.contract import RunRequest
 
 _FORMS = 'text, or an object like {"role": "user", "content": "..."}'
@@ -23,12 +23,8 @@ def read_request(data: Any) -> RunRequest:
     try:
         return RunRequest.model_validate(data)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'input'}: {item['msg']}"
-            for item in error.errors()
-        )
         raise BadInput(
-            f"this is no run request: {wrong}. AgentWorkflow takes one object like "
+            f"this is no run request: {wrong_fields(error, 'input')}. AgentWorkflow takes one object like "
             '{"agent": "support", "input": "My order arrived broken."}.'
         ) from error
 
