@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check proof bench lock format clean
+.PHONY: help install demo up test check proof bench lock format clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ install: $(VENV)/.installed ## Create .venv with the locked dependencies
 
 demo: install ## Run the support copilot end to end (ARGS="--yes --json" runs it unattended)
 	@$(BIN)/python -m demo $(ARGS)
+
+up: install ## Run the shop, Temporal, its web UI and a worker, until Ctrl-C
+	@$(BIN)/python -m demo.up $(ARGS)
 
 test: install ## Run the test suite
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)

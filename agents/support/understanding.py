@@ -32,6 +32,7 @@ _PASSAGES, _KEPT = 5, 3
 _SHARED_WORD = 0.05
 """What a word that a passage shares with the question adds to its similarity."""
 _LATEST_CASES = 20
+_NOTHING_FOUND: SupportState = {"order": {}, "customer": {}, "past_cases": [], "settled": []}
 _COMMON = frozenset(
     re.findall(
         r"\w+",
@@ -119,9 +120,12 @@ def ranked(passages: list[SearchItem], text: str) -> list[Source]:
 async def look_up(state: SupportState, *, store: BaseStore) -> SupportState:
     """Read the order, its customer's history and how their earlier cases ended."""
     sender = state.get("customer_id", "")
-    order = await _order(state["order_id"])
-    whose = sender or (order.customer_id if order else "")
-    customer = await _customer(whose)
+    try:
+        order = await _order(state["order_id"])
+        whose = sender or (order.customer_id if order else "")
+        customer = await _customer(whose)
+    except ToolError:
+        return {**_NOTHING_FOUND, "concern": "The CRM did not answer, so nothing could be checked."}
     cases = await store.asearch((CASES, whose), limit=_LATEST_CASES) if customer else []
     past = [case.value for case in cases]
     is_foreign = order is not None and bool(sender) and order.customer_id != sender
@@ -148,7 +152,7 @@ async def _customer(customer_id: str) -> Customer | None:
 async def _found(tool: Any, **arguments: str) -> Any:
     try:
         return await tool.ainvoke(arguments)
-    except (ModelMistake, ToolError):
+    except ModelMistake:  # no such order or customer
         return None
 
 

@@ -66,6 +66,7 @@ class Database:
         options: dict[str, Any] = {
             "connect_args": self._connect_args(),
             "json_serializer": _to_json,
+            "hide_parameters": True,  # errors reach logs and histories; what rows hold must not
         }
         if not self._is_sqlite:
             options["pool_pre_ping"] = True  # a restarted server costs a ping, not a failed call

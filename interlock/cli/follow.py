@@ -153,6 +153,7 @@ class Follower:
         said = (await ask_line("decide> ")).strip()
         verbs = [verb for verb in request.allowed if said and verb.startswith(said)]
         if said in ("", "later", "l"):
+            self.out.note("It waits, and this terminal follows it. Ctrl-C leaves; the run stays.")
             return True
         if len(verbs) != 1:
             self.out.say(f"{said!r} is none of them.")

@@ -58,6 +58,8 @@ def _engine(url: str) -> AsyncEngine:
     return create_async_engine(
         url,
         poolclass=NullPool,
+        # What a statement failed on may be a customer's data; models and histories get the message.
+        hide_parameters=True,
         # No implicit transactions of the driver: the sessions above begin their own.
         connect_args={"timeout": _LOCK_SECONDS, "isolation_level": None},
     )

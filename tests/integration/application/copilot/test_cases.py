@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from interlock.context import CallContext
 from interlock.memory import Search
+from interlock.payloads import payloads_in, plain
 from interlock.testing.env import Handle
 from tests.integration.application.copilot.script import REFUNDED
 from tests.integration.application.copilot.shop import Shop
@@ -95,6 +99,23 @@ async def test_a_stranger_gets_nothing_done(shop: Shop) -> None:
     )
     assert closed["usage"]["model_calls"] == 0
     assert await shop.payments.refunds(order_id="A-1035") == []
+    await shop.env.replay(handle)
+
+
+async def test_a_crm_that_does_not_answer_is_told_to_a_person(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told that their order does not exist, and the customer's data is in no error."""
+    monkeypatch.setenv("SHOP_CRM_URL", f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}")
+    handle = await shop.case("Please refund A-1042.", "C-0007")
+    (question,) = await shop.env.pending(handle)
+    assert question.payload["why"] == "The CRM did not answer, so nothing could be checked."
+    await shop.env.decide(handle, question, "reject")
+    assert (await handle.result())["reply_source"] == "none"
+    events = (await handle.fetch_history()).events
+    told = str([plain(payload) for event in events for payload in payloads_in(event)])
+    assert "no such table" in told
+    assert "parameters: (" not in told
     await shop.env.replay(handle)
 
 
