@@ -77,7 +77,7 @@ async def test_sqlite_is_opened_for_several_processes(tmp_path):
                 for name in ("journal_mode", "synchronous", "busy_timeout")
             ]
 
-        assert await database.read(settings) == ["wal", 1, 3000]
+        assert await database.read(settings) == ["wal", 2, 3000]  # 2 is FULL
 
     assert {file.name for file in path.parent.iterdir()} <= {"audit.db", "audit.db.lock"}
 
