@@ -138,3 +138,26 @@ def shopper(*middleware: Any, name: str = "shopper") -> Agent:
             model("fast"), tools=[pay, pay_small, price_of], middleware=middleware, name=name
         ),
     )
+
+
+SAID: dict[str, Any] = {
+    "everything": {
+        "when": "buy these",
+        "steps": [{"answer": {"text": "start"}}, {"answer": {"text": "I would buy."}}],
+    },
+    "pay once": {
+        "when": "pay once",
+        "steps": [
+            {
+                "answer": {
+                    "tool_calls": [
+                        {"name": "price_of", "args": {"article": "lamp"}, "id": "c0"},
+                        {"name": "pay", "args": {"account": "once", "amount": 7}, "id": "c1"},
+                    ]
+                }
+            },
+            {"expect": {"role": "tool"}, "answer": {"text": "Done."}},
+        ],
+    },
+}
+"""What a scripted model says to these agents."""

@@ -14,31 +14,14 @@ from typing_extensions import TypedDict
 from interlock.agents import Agent, agent, model
 from interlock.replay import Code, History, load_code, read_file
 from interlock.settings import Settings
-from tests.graphs import everything, shopper
+from tests.graphs import SAID, everything, shopper
 
 GOLDEN = Path(__file__).parent / "golden"
 """Recorded runs of these agents; `python -m tests.replay.record` records them anew."""
 
 SCRIPT = {
     "conversations": {
-        "everything": {
-            "when": "buy these",
-            "steps": [{"answer": {"text": "start"}}, {"answer": {"text": "I would buy."}}],
-        },
-        "pay once": {
-            "when": "pay once",
-            "steps": [
-                {
-                    "answer": {
-                        "tool_calls": [
-                            {"name": "price_of", "args": {"article": "lamp"}, "id": "c0"},
-                            {"name": "pay", "args": {"account": "once", "amount": 7}, "id": "c1"},
-                        ]
-                    }
-                },
-                {"expect": {"role": "tool"}, "answer": {"text": "Done."}},
-            ],
-        },
+        **SAID,
         "talk": {
             "when": "talk",
             "steps": [{"answer": {"text": f"answer {number}"}} for number in range(20)],

@@ -9,31 +9,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from interlock.testing import WorkerEnv, worker_env
-from tests.graphs import everything, shopper
-
-SCRIPT = {
-    "conversations": {
-        "everything": {
-            "when": "buy these",
-            "steps": [{"answer": {"text": "start"}}, {"answer": {"text": "I would buy."}}],
-        },
-        "pay once": {
-            "when": "pay once",
-            "steps": [
-                {
-                    "answer": {
-                        "tool_calls": [
-                            {"name": "price_of", "args": {"article": "lamp"}, "id": "c0"},
-                            {"name": "pay", "args": {"account": "once", "amount": 7}, "id": "c1"},
-                        ]
-                    }
-                },
-                {"expect": {"role": "tool"}, "answer": {"text": "Done."}},
-            ],
-        },
-    }
-}
-"""What the scripted model says in these tests."""
+from tests.graphs import SAID, everything, shopper
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -41,6 +17,6 @@ async def env(server: Client, tmp_path_factory: pytest.TempPathFactory) -> Async
     """A deployment with agents (a) and (b)."""
     folder = tmp_path_factory.mktemp("env")
     async with worker_env(
-        server, folder, agents=[everything(), shopper()], script=SCRIPT
+        server, folder, agents=[everything(), shopper()], script={"conversations": SAID}
     ) as running:
         yield running
