@@ -63,7 +63,7 @@ def intents() -> dict[str, list[str]]:
 
 @pytest.fixture(scope="session")
 def messages() -> list[dict[str, Any]]:
-    """The held-out labelled messages."""
+    """The labelled messages."""
     text = (ROOT / "tests" / "data" / "messages.yaml").read_text(encoding="utf-8")
     found: list[dict[str, Any]] = yaml.safe_load(text)["messages"]
     return found

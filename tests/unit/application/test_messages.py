@@ -1,4 +1,4 @@
-"""The labelled data: enough of it, held out, and consistent with the CRM, tools and documents."""
+"""The labelled data: enough of it, apart from the examples, and consistent with the CRM, tools and documents."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_messages_have_the_documented_fields(messages: Messages) -> None:
 def test_no_message_is_an_example_in_other_words(
     messages: Messages, intents: dict[str, list[str]]
 ) -> None:
-    """The messages are held out: none is equal or near-equal to an example or to another one."""
+    """The messages stand apart: none is equal or near-equal to an example or to another one."""
     examples = [text for found in intents.values() for text in found]
     texts = [message["text"] for message in messages]
     for place, text in enumerate(texts):
