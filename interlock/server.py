@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -80,10 +81,13 @@ async def running_server(
     """
     if database is not None:
         database.parent.mkdir(parents=True, exist_ok=True)
+    # Without a port of its own the UI takes the front end's plus 1000, whoever has that already.
+    ui_port = _free_port() if ui else None
     environment = await WorkflowEnvironment.start_local(
         namespace=namespace,
         port=port,
         ui=ui,
+        ui_port=ui_port,
         search_attributes=search.ALL,
         dev_server_existing_path=find_temporal(),
         dev_server_database_filename=str(database) if database else None,
@@ -93,12 +97,15 @@ async def running_server(
     try:
         address = environment.client.service_client.config.target_host
         yield Server(
-            client=environment.client, address=address, ui=_ui_address(address) if ui else None
+            client=environment.client,
+            address=address,
+            ui=f"http://127.0.0.1:{ui_port}" if ui_port else None,
         )
     finally:
         await environment.shutdown()
 
 
-def _ui_address(address: str) -> str:
-    host, _, port = address.partition(":")
-    return f"http://{host}:{int(port) + 1000}"
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 from interlock.cli import template
 from interlock.errors import BadInput
@@ -89,10 +90,13 @@ def test_init_prints_what_it_made(interlock: Any, tmp_path: Path) -> None:
     assert "make demo" in interlock("init", "other").stdout
 
 
-def test_the_wheel_carries_the_same_tree() -> None:
-    """The build puts exactly these entries into the wheel, from the root folders."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["force-include"] == {
-        entry: f"interlock/_template/{entry}" for entry in template.TREE
+def test_the_wheel_holds_the_engine_and_its_template(tmp_path: Path) -> None:
+    """A built wheel has one top-level package, and in it the tree that new projects are made of."""
+    wheel = next(WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"]))
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names} == {
+        "interlock",
+        Path(wheel).stem.removesuffix("-py3-none-any") + ".dist-info",
     }
+    inside = {name.removeprefix("interlock/_template/") for name in names if "/_template/" in name}
+    assert inside == {name for entry in template.TREE for name in _entry(entry)}

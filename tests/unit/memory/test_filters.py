@@ -20,9 +20,11 @@ from interlock.memory.filters import (
 )
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+# A key with a dollar is an operator, and an unknown one is refused: another test's matter.
+KEYS = st.text(max_size=3).filter(lambda key: not key.startswith("$"))
 JSON = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner),
     max_leaves=8,
 )
 VALUES = st.dictionaries(st.sampled_from("abc"), JSON, max_size=3)
