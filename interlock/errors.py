@@ -46,6 +46,7 @@ The tree::
         ├── DatabaseBusy        DATABASE_BUSY
         ├── DatabaseUnreachable DATABASE_UNREACHABLE
         ├── PayloadMissing      PAYLOAD_MISSING
+        ├── ActivityFailed      ACTIVITY_FAILED
         └── LedgerConflict      LEDGER_CONFLICT
 
 ``code`` is stable and is the ``type`` of the ``ApplicationError`` that crosses Temporal.
@@ -365,6 +366,13 @@ class PayloadMissing(OperatorError):
     """A referenced payload is not in the store."""
 
     code = "PAYLOAD_MISSING"
+
+
+class ActivityFailed(OperatorError):
+    """An activity timed out, was lost with its worker, or raised what nobody expects."""
+
+    code = "ACTIVITY_FAILED"
+    retryable = True
 
 
 class LedgerConflict(OperatorError):

@@ -24,7 +24,7 @@ from interlock.replay.calls import question_of
 from interlock.replay.commands import Command, Scheduled, recorded
 from interlock.replay.recording import Activate, ended
 from interlock.tools.contract import ToolCall
-from interlock.workflows.activity_node import NodeCall
+from interlock.workflows.contract import NodeCall
 
 _CONTRACTS: dict[str, type[BaseModel]] = {
     "tool.call": ToolCall,

@@ -6,34 +6,40 @@ import functools
 import inspect
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Protocol
 
 from langchain_core.messages import BaseMessage
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
-from pydantic import BaseModel, ConfigDict
-from temporalio import activity, workflow
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio import activity
 
 from interlock.codec import decode, encode
 from interlock.errors import ConfigError, UnsupportedInWorkflow
-from interlock.workflows.calls import coded
+from interlock.heartbeats import heartbeats
+from interlock.workflows.contract import NodeCall, NodeTerms
 
 Node = Callable[[Any], Awaitable[Any]]
+
+
+class NodePort(Protocol):
+    """What stands behind every activity node of a run."""
+
+    async def call_node(self, name: str, call: NodeCall, terms: NodeTerms) -> NodeCall:
+        """Run the node `name` as one recorded activity.
+
+        Raises:
+            GraphFailed: it raised, or did not end in time, so many times.
+        """
+        ...
+
 
 _ACTIVITIES: dict[str, Callable[..., Any]] = {}
 _OWNERS: dict[str, str] = {}
 
 
-class NodeCall(BaseModel):
-    """State on its way into an activity node, or its update on the way back."""
-
-    model_config = ConfigDict(frozen=True)
-
-    value: Any
-    """The state or the update, in the form of `interlock.codec`."""
+NODE_PORT: ContextVar[NodePort] = ContextVar("interlock_node_port")
+"""The port of the current run; unset outside a workflow, where a node runs in place."""
 
 
 def activity_node(
@@ -46,7 +52,8 @@ def activity_node(
     """Make a node run as one activity named `node.<name>`; in plain LangGraph it runs in place.
 
     The node takes the state and returns an update or a `Command`. Inside it, `interrupt()` and the
-    doors are not available: it may be repeated as a whole.
+    doors are not available: it may be repeated as a whole. Code that blocks for seconds belongs in
+    `asyncio.to_thread`: a worker that cannot say that it lives is taken for lost.
 
     Args:
         function: The async node function.
@@ -63,25 +70,16 @@ def activity_node(
         )
     node_name = name or function.__name__
     _check(function, node_name)
-    full_name = f"node.{node_name}"
-    _ACTIVITIES[full_name] = _activity(full_name, node_name, function)
+    _ACTIVITIES[node_name] = _activity(node_name, function)
+    terms = NodeTerms(timeout_seconds=timeout_seconds, attempts=attempts)
 
     @functools.wraps(function)
     async def node(state: Any) -> Any:
-        if not workflow.in_workflow():
+        port = NODE_PORT.get(None)
+        if port is None:
             return await function(state)
-        try:
-            answer = await workflow.execute_activity(
-                full_name,
-                NodeCall(value=encode(state)),
-                result_type=NodeCall,
-                start_to_close_timeout=timedelta(seconds=timeout_seconds),
-                heartbeat_timeout=timedelta(seconds=max(5.0, timeout_seconds)),
-                retry_policy=RetryPolicy(maximum_attempts=attempts),
-                summary=f"node {node_name}",
-            )
-        except ActivityError as error:
-            raise coded(error) from error
+        call = NodeCall(value=encode(state))
+        answer = await port.call_node(node_name, call, terms)
         return decode(answer.value)
 
     return node
@@ -98,18 +96,19 @@ def _check(function: Node, name: str) -> None:
         raise ConfigError(f"activity node {name!r} has to be an async function ('async def').")
     if len(inspect.signature(function).parameters) != 1:
         raise ConfigError(f"activity node {name!r} has to take the state and nothing else.")
-    if _OWNERS.setdefault(f"node.{name}", owner) != owner:
+    if _OWNERS.setdefault(name, owner) != owner:
         raise ConfigError(
-            f"activity node {name!r} is defined twice, in {_OWNERS[f'node.{name}']} and {owner}. "
+            f"activity node {name!r} is defined twice, in {_OWNERS[name]} and {owner}. "
             "Give one of them another 'name'."
         )
 
 
-def _activity(full_name: str, node_name: str, function: Node) -> Callable[..., Any]:
-    @activity.defn(name=full_name)
+def _activity(node_name: str, function: Node) -> Callable[..., Any]:
+    @activity.defn(name=f"node.{node_name}")
     async def run(call: NodeCall) -> NodeCall:
         try:
-            update = await function(decode(call.value))
+            async with heartbeats():
+                update = await function(decode(call.value))
         except GraphBubbleUp as error:
             raise UnsupportedInWorkflow(
                 f"activity node {node_name!r} called interrupt(). An activity cannot wait for a "

@@ -22,7 +22,6 @@ with workflow.unsafe.imports_passed_through():
         RunStatus,
         Usage,
     )
-    from interlock.workflows.inputs import read_request
     from interlock.workflows.session import Session
 
 
@@ -48,8 +47,11 @@ class HostsAgent:
         """
         return [request]
 
-    async def host(self, request: RunRequest) -> RunResult:
+    async def host(self, request: Any) -> RunResult:
         """Run the agent to its end and return how it ended.
+
+        Args:
+            request: A `RunRequest`, or a caller's JSON that should be one.
 
         Raises:
             ApplicationError: the run failed; its type is a code of the error tree.
@@ -69,12 +71,12 @@ class HostsAgent:
     @workflow.signal
     async def decide(self, decision: Any) -> None:
         """Take a decision (`Decision` as JSON). A refusal changes nothing and is recorded."""
-        self._session.take_decision(decision)
+        await self._session.mailbox.take_decision(decision)
 
     @workflow.update
     async def submit_decision(self, decision: Any) -> DecisionAnswer:
         """Take a decision and say whether it counts, and if not, why."""
-        return self._session.take_decision(decision)
+        return await self._session.mailbox.take_decision(decision)
 
     @submit_decision.validator
     def _check_decision(self, decision: Any) -> None:
@@ -86,24 +88,24 @@ class HostsAgent:
     @workflow.signal
     async def send_message(self, message: Any) -> None:
         """Give a conversation its next message: text, or a role/content object."""
-        self._session.take_message(message)
+        await self._session.mailbox.take_message(message)
 
     @workflow.update
     async def submit_message(self, message: Any) -> MessageAnswer:
         """Give a conversation its next message and say whether it was taken."""
-        return self._session.take_message(message)
+        return await self._session.mailbox.take_message(message)
 
     @submit_message.validator
     def _check_message(self, message: Any) -> None:
         try:
-            self._session.check_message(message)
+            self._session.mailbox.check_message(message)
         except CallerError as error:
             raise failure(error) from error
 
     @workflow.signal
     async def cancel_run(self, reason: str = "") -> None:
         """Stop the current call, end the run as cancelled and say why."""
-        self._session.cancel(reason)
+        self._session.mailbox.cancel(reason)
 
     @workflow.query
     def status(self) -> RunStatus:
@@ -145,12 +147,8 @@ class AgentWorkflow(HostsAgent):
     @workflow.run
     async def run(self, request: Any) -> RunResult:
         """Run the agent; a conversation continues as new when its history is long."""
-        # Read here and not by the data converter, which would fail the task over and over.
-        try:
-            read = read_request(request)
-        except CallerError as error:
-            raise failure(error) from error
-        return await self.host(read)
+        # Read by the session and not by the data converter, which would fail the task over and over.
+        return await self.host(request)
 
 
 def failure(error: InterlockError) -> ApplicationError:

@@ -5,6 +5,7 @@ Workflow code calls activities only through this module, so a replay imports no 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -12,16 +13,21 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 from interlock.approvals.contract import JudgeRequest, Verdict
 from interlock.audit.contract import AuditBatch
-from interlock.errors import InterlockError, from_code
+from interlock.errors import ActivityFailed, InterlockError, from_code
 from interlock.memory.contract import MemoryAnswers, MemoryBatch
 from interlock.models.contract import ModelAnswer, ModelCall
 from interlock.tools.contract import ToolCall, ToolContract, ToolOutcome
 from interlock.tools.queues import activity_timeout, queue_of
-from interlock.workflows.contract import OpenRun, RunTerms
+from interlock.workflows.contract import NodeCall, NodeTerms, OpenRun, RunTerms
 
 WORKFLOW_QUEUE = "interlock"
 """Task queue of workflows and of all activities but tools, behind the deployment's prefix."""
@@ -56,7 +62,8 @@ class Call(Generic[_Input, _Output]):
         """Run the activity and return its output.
 
         Raises:
-            InterlockError: the activity failed with a code of the error tree.
+            InterlockError: the activity failed.
+            CancelledError: it was cancelled.
         """
         options = dict(self._options)
         is_local = self._local if local is None else local
@@ -66,7 +73,7 @@ class Call(Generic[_Input, _Output]):
         else:
             run = workflow.execute_activity
         return await _coded(
-            run(self.name, value, result_type=self._output, summary=summary, **options)
+            self.name, run(self.name, value, result_type=self._output, summary=summary, **options)
         )
 
 
@@ -74,11 +81,13 @@ async def call_tool(contract: ToolContract, call: ToolCall, *, summary: str) -> 
     """Run one tool call: local for local contracts, otherwise on the tool's own queue.
 
     Raises:
-        InterlockError: the call failed with a code of the error tree.
+        InterlockError: the call failed.
+        CancelledError: it was cancelled.
     """
     timeout = activity_timeout(contract)
     if contract.local:
         return await _coded(
+            "tool.call",
             workflow.execute_local_activity(
                 "tool.call",
                 call,
@@ -86,10 +95,11 @@ async def call_tool(contract: ToolContract, call: ToolCall, *, summary: str) -> 
                 start_to_close_timeout=timeout,
                 retry_policy=_TOOL_RETRY,
                 summary=summary,
-            )
+            ),
         )
     prefix = workflow.info().task_queue.removesuffix(WORKFLOW_QUEUE)
     return await _coded(
+        "tool.call",
         workflow.execute_activity(
             "tool.call",
             call,
@@ -100,7 +110,29 @@ async def call_tool(contract: ToolContract, call: ToolCall, *, summary: str) -> 
             retry_policy=_TOOL_RETRY,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=summary,
-        )
+        ),
+    )
+
+
+async def call_node(name: str, call: NodeCall, terms: NodeTerms) -> NodeCall:
+    """Run an activity node.
+
+    Raises:
+        InterlockError: the activity failed.
+        CancelledError: it was cancelled.
+    """
+    return await _coded(
+        f"node.{name}",
+        workflow.execute_activity(
+            f"node.{name}",
+            call,
+            result_type=NodeCall,
+            start_to_close_timeout=timedelta(seconds=terms.timeout_seconds),
+            heartbeat_timeout=_HEARTBEAT,
+            retry_policy=_policy(terms.attempts),
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"node {name}",
+        ),
     )
 
 
@@ -137,18 +169,30 @@ record: Call[AuditBatch, int] = Call(
 )
 
 
-async def _coded(running: Awaitable[_Output]) -> _Output:
+async def _coded(name: str, running: Awaitable[_Output]) -> _Output:
     try:
         return await running
-    except ActivityError as error:
-        raise coded(error) from error
+    except FailureError as error:
+        if is_cancelled_exception(error):
+            # As a cancellation, not as an exception that a graph or a middleware takes for a
+            # failure and tries again.
+            raise asyncio.CancelledError from error
+        # A local activity's failure comes bare, another one's inside an ActivityError.
+        cause = error.cause if isinstance(error, ActivityError) else error
+        raise _failure(name, cause) from error
 
 
-def coded(error: ActivityError) -> InterlockError | ActivityError:
-    """Return the error of the tree that an activity failed with, or the failure itself."""
-    cause = error.cause
+def _failure(name: str, cause: BaseException | None) -> InterlockError:
+    """Return the error of the tree that an activity failed with; a foreign one gets a code too."""
     if isinstance(cause, ApplicationError):
         details = cause.details[0] if cause.details and isinstance(cause.details[0], dict) else {}
-        found: InterlockError | None = from_code(cause.type or "", cause.message, details)
-        return found or error
-    return error
+        found = from_code(cause.type or "", cause.message, details)
+        if found is not None:
+            return found
+    kind = cause.type if isinstance(cause, ApplicationError) else type(cause).__name__
+    told = cause.message if isinstance(cause, FailureError) else str(cause)
+    return ActivityFailed(
+        f"activity {name!r} failed: {kind}: {told}. The worker's log has the traceback.",
+        activity=name,
+        cause=kind,
+    )

@@ -107,6 +107,20 @@ class OpenRun(_Data):
     lineage: str
 
 
+class NodeCall(_Data):
+    """State on its way into an activity node, or its update on the way back."""
+
+    value: Any
+    """The state or the update, in the form of `interlock.codec`."""
+
+
+class NodeTerms(_Data):
+    """How long an activity node may take, and how often it is tried."""
+
+    timeout_seconds: float
+    attempts: int
+
+
 class Carried(_Data):
     """Everything a run takes with it when it continues as new."""
 

@@ -72,7 +72,9 @@ class Gate:
 
         Raises:
             ApprovalExpired: nobody decided in time.
+            CancelledError: the run is cancelled.
         """
+        self._run.refuse_when_cancelled()
         desk = self._run.desk
         desk.open(request, check)
         self._run.note(

@@ -20,11 +20,13 @@ from interlock.memory.contract import MEMORY_PORT
 from interlock.memory.store import Store
 from interlock.models.contract import MODEL_PORT
 from interlock.tools.contract import TOOL_PORT
+from interlock.workflows.activity_node import NODE_PORT
 from interlock.workflows.checkpoints import INTERRUPT, RunSaver
 from interlock.workflows.gate import Gate
 from interlock.workflows.interrupts import Interrupts
 from interlock.workflows.memory_door import MemoryDoor
 from interlock.workflows.model_door import ModelDoor
+from interlock.workflows.node_door import NodeDoor
 from interlock.workflows.run import Run
 from interlock.workflows.runtime import Runtime
 from interlock.workflows.tool_door import ToolDoor
@@ -70,6 +72,7 @@ class Host:
         MODEL_PORT.set(ModelDoor(run))
         TOOL_PORT.set(ToolDoor(run, gate, runtime.tools))
         MEMORY_PORT.set(MemoryDoor(run))
+        NODE_PORT.set(NodeDoor(run))
         if run.request.carried:
             self._saver.restore(THREAD, run.request.carried.checkpoint)
 

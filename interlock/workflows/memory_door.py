@@ -34,5 +34,5 @@ class MemoryDoor:
                 local=not any(isinstance(op, Put) for op in ops),
             )
         except InterlockError as error:
-            error.details |= {"door": "memory", "node": batch.context.node}
+            self._run.blame(error, "memory", [op.model_dump(mode="json") for op in ops])
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from interlock.canonical import digest
 from interlock.errors import InterlockError
 from interlock.models.contract import Binding, ModelAnswer, ModelCall
 from interlock.workflows import calls
@@ -44,7 +43,7 @@ class ModelDoor:
         try:
             answer = await calls.call_model(call, summary=f"model {role} [{call.context.node}]")
         except InterlockError as error:
-            error.details |= {"door": "model", "node": call.context.node, "call": call.call_id}
+            run.blame(error, "model", [call.prefix, list(call.messages)], call=call.call_id)
             raise
         run.transcript.learn(messages, answer)
         run.transcript.learn_binding(binding, answer.binding_ref)
@@ -63,8 +62,3 @@ class ModelDoor:
                 )
         for call in data.get("invalid_tool_calls", []):
             self._run.count_mistake(f"its call of {call.get('name')!r} was no JSON.")
-
-
-def prompt_digest(call: ModelCall) -> str:
-    """Return a digest that names a prompt in errors without showing it."""
-    return digest([call.prefix, list(call.messages)])[:12]

@@ -20,7 +20,9 @@ _Answer = TypeVar("_Answer")
 class Recorder:
     """Gives each call of a node its logical identity, and remembers the answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, admit: Callable[[], None]) -> None:
+        """Remember nothing yet; `admit` raises when no call may be made any more."""
+        self._admit = admit
         self._answers: dict[tuple[str, str], Any] = {}
         self._errors: dict[tuple[str, str], InterlockError] = {}
         self._next: dict[tuple[str, str], int] = {}
@@ -56,7 +58,11 @@ class Recorder:
             call: Makes the call.
             keep_errors: Whether an error is an answer too. It is for a call that is known by its
                 place in the node, and is not for a tool call id, which a middleware may try again.
+
+        Raises:
+            CancelledError: the run is cancelled.
         """
+        self._admit()
         key = (door, identity)
         if key in self._answers:
             answer: _Answer = self._answers[key]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any, NamedTuple
+
+from temporalio import workflow
 
 from interlock.approvals.desk import Desk
 from interlock.audit.contract import AuditEvent, EventKind
 from interlock.canonical import digest
 from interlock.context import CallContext
-from interlock.errors import LimitReached
+from interlock.errors import InterlockError, LimitReached
 from interlock.models.contract import ModelAnswer
 from interlock.tools.contract import Grant
 from interlock.workflows.contract import Carried, RunRequest, RunTerms, Usage
@@ -48,7 +51,7 @@ class Run:
         self.lineage = lineage
         self.opened_at = carried.first_opened_at if carried else opened_at
         self.desk = Desk(carried.decided if carried else None)
-        self.recorder = Recorder()
+        self.recorder = Recorder(self.refuse_when_cancelled)
         self.transcript = Transcript(
             carried.transcript if carried else {}, carried.binding if carried else {}
         )
@@ -58,9 +61,29 @@ class Run:
         self.refusals = carried.refusals if carried else 0
         self.granted: dict[tuple[str, str], Granted] = {}
         self.outbox: list[AuditEvent] = []
+        self.cancelled = False
         self._model_calls = carried.model_calls if carried else 0
         self._occurrences = {k: list(v) for k, v in carried.occurrences.items()} if carried else {}
-        self._events = 0
+        self._noted: dict[str, int] = {}
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether someone asked to cancel the run, by signal or through Temporal."""
+        return self.cancelled or workflow.cancellation_reason() is not None
+
+    def refuse_when_cancelled(self) -> None:
+        """Let nothing begin any more once the run is cancelled, whatever the graph catches.
+
+        Raises:
+            CancelledError: the run is cancelled.
+        """
+        if self.is_cancelled:
+            raise asyncio.CancelledError("the run was cancelled")
+
+    def blame(self, error: InterlockError, door: str, asked: Any, /, **more: Any) -> None:
+        """Add to an error where it came from: door, node, and a digest of what was asked for."""
+        found = {"door": door, "node": self.context().node, "arguments": digest(asked)[:12]}
+        error.details |= {**found, **more}
 
     def context(self) -> CallContext:
         """Return who a call is for, with the graph node that runs now."""
@@ -124,21 +147,40 @@ class Run:
         self, kind: EventKind, name: str, outcome: str, now: datetime, /, **details: Any
     ) -> None:
         """Put an audit event into the outbox, to be written by the run's recorder task."""
-        self._events += 1
-        self.outbox.append(
-            AuditEvent(
-                id=f"{self.run_id}/{kind}/{self._events}",
-                kind=kind,
-                name=name,
-                outcome=outcome,
-                workflow_id=self.workflow_id,
-                run_id=self.run_id,
-                context=self.context(),
-                started_at=now,
-                ended_at=now,
-                details=details,
-            )
+        event = AuditEvent(
+            id=self._event_id(kind, [name, outcome, details]),
+            kind=kind,
+            name=name,
+            outcome=outcome,
+            workflow_id=self.workflow_id,
+            run_id=self.run_id,
+            context=self.context(),
+            started_at=now,
+            ended_at=now,
+            details=details,
         )
+        self.outbox.append(event)
+
+    def note_end(self, outcome: str, now: datetime, /, **details: Any) -> None:
+        """Put the run's last event into the outbox: how long it took and what it cost."""
+        self.note("run", self.request.agent, outcome, now, **details)
+        spent = {
+            "started_at": self.opened_at,
+            "cost_usd": self.usage.cost_usd,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+        }
+        self.outbox[-1] = self.outbox[-1].model_copy(update=spent)
+
+    def _event_id(self, kind: EventKind, content: list[Any]) -> str:
+        """Return an id made from what the event says, and which of its equals it is.
+
+        Not from its place among all events: a workflow task that is lost and made again may see a
+        signal earlier, and an event under another one's id would never be written.
+        """
+        found = f"{self.run_id}/{kind}/{digest(content)[:16]}"
+        self._noted[found] = self._noted.get(found, 0) + 1
+        return f"{found}/{self._noted[found]}"
 
     def carry(self, checkpoint: dict[str, Any], *, turn_open: bool) -> Carried:
         """Return everything the next part of this run needs."""

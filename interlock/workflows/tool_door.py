@@ -77,12 +77,7 @@ class ToolDoor:
             self._run.count_mistake(error.message)
             raise
         except InterlockError as error:
-            error.details |= {
-                "door": "tool",
-                "tool": name,
-                "node": self._run.context().node,
-                "arguments": digest(arguments)[:12],
-            }
+            self._run.blame(error, "tool", arguments, tool=name)
             raise
 
     async def _judge_and_run(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Any:

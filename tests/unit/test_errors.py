@@ -14,6 +14,7 @@ from interlock.errors import LONGEST_MESSAGE, InterlockError, ToolRetry, from_co
 
 CODES = [
     "ACTION_DENIED",
+    "ACTIVITY_FAILED",
     "APPROVAL_EXPIRED",
     "APPROVAL_REJECTED",
     "BAD_ARGUMENTS",
@@ -62,6 +63,7 @@ CODES = [
 """Codes are stored in histories and audit events and read by callers: none may change or go."""
 
 RETRYABLE = {
+    "ACTIVITY_FAILED",
     "DATABASE_BUSY",
     "DATABASE_UNREACHABLE",
     "LEDGER_CONFLICT",

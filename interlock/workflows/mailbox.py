@@ -1,0 +1,143 @@
+"""What signals and updates bring to a run: decisions, messages, cancellation.
+
+Handlers only append here; the graph runs in a task of its own and never in a handler. A handler
+that is early waits until the run is open, so nothing is answered by a run that does not know yet
+what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from temporalio import workflow
+
+from interlock.approvals.contract import DecisionAnswer
+from interlock.approvals.desk import read_decision
+from interlock.errors import (
+    DecisionRefused,
+    InterlockError,
+    LimitReached,
+    NotAConversation,
+    RunFinished,
+)
+from interlock.models.messages import to_json
+from interlock.workflows.contract import MessageAnswer
+from interlock.workflows.inputs import read_message
+from interlock.workflows.run import Run
+
+_RECORDED_REFUSALS = 50
+"""Refusals that one run writes to the audit store. The next one says so; later ones are only
+counted, so that strays cannot fill the store."""
+
+
+class Mailbox:
+    """The inbox of one run; closed before it is opened and after it has ended."""
+
+    def __init__(self) -> None:
+        self.cancelled: str | None = None
+        """Why the run is to be cancelled, once someone asked for it."""
+        self._run: Run | None = None
+        self._stop: Callable[[], object] | None = None
+        self._over = False
+
+    async def open(self, run: Run) -> None:
+        """Take decisions and messages for `run` from now on, first those that came early."""
+        self._run = run
+        # Conditions are looked at in the order in which they were waited for: handlers go first.
+        await workflow.wait_condition(lambda: True)
+
+    def on_cancel(self, stop: Callable[[], object]) -> None:
+        """Call `stop` when the run is to be cancelled, or now when that was asked for already."""
+        self._stop = stop
+        if self.cancelled is not None:
+            stop()
+
+    def close(self) -> None:
+        """Refuse whatever comes from now on: the run has ended, or never began."""
+        self._over = True
+
+    async def opened(self) -> None:
+        """Wait until there is a run to take something, or none will be."""
+        if self._run is None and not self._over:
+            await workflow.wait_condition(lambda: self._run is not None or self._over)
+
+    async def take_decision(self, data: Any) -> DecisionAnswer:
+        """Accept a decision, or refuse it and note why.
+
+        However many were refused before, one that is right counts: strays shut nobody out.
+        """
+        await self.opened()
+        try:
+            decision = read_decision(data)
+        except DecisionRefused as error:
+            return self._refuse("", "MALFORMED", error.message)
+        run = self._run
+        if run is None:
+            return self._refuse(decision.request_id, "UNKNOWN_REQUEST", "the run has ended.")
+        answer = run.desk.submit(decision, workflow.now())
+        if not answer.accepted:
+            return self._refuse(
+                decision.request_id, answer.code, answer.message, reviewer=decision.reviewer
+            )
+        return answer
+
+    def check_message(self, message: Any) -> None:
+        """Say whether a message may be sent now.
+
+        Raises:
+            CallerError: the run is no conversation or has ended, or the message is malformed.
+        """
+        if self._over:
+            raise RunFinished("the run has ended and takes no more messages. Start a new one.")
+        if self._run is not None and not self._run.request.conversation:
+            raise NotAConversation(
+                "this run takes no messages: it was not started with 'conversation': true. Start a "
+                "new run, or decide on what it waits for."
+            )
+        read_message(message)
+
+    async def take_message(self, message: Any) -> MessageAnswer:
+        """Put a message into the queue of the next turn, or refuse it and note why."""
+        await self.opened()
+        run = self._run
+        try:
+            self.check_message(message)
+            if run is not None:
+                _check_room(run)
+                run.messages.append(to_json(read_message(message)))
+        except InterlockError as error:
+            self._note_refusal(error.code, why=error.message)
+            return MessageAnswer(accepted=False, code=error.code, message=error.message)
+        return MessageAnswer(accepted=True)
+
+    def cancel(self, reason: str) -> None:
+        """Stop the run's graph; no door opens for it any more."""
+        self.cancelled = reason or "no reason given"
+        if self._stop is not None:
+            self._stop()
+
+    def _refuse(
+        self, request_id: str, code: str, message: str, /, **details: Any
+    ) -> DecisionAnswer:
+        self._note_refusal(code, request=request_id, why=message, **details)
+        return DecisionAnswer(accepted=False, request_id=request_id, code=code, message=message)
+
+    def _note_refusal(self, code: str, /, **details: Any) -> None:
+        run = self._run
+        if run is None:
+            return
+        run.refusals += 1
+        if run.refusals <= _RECORDED_REFUSALS:
+            run.note("refusal", code, "refused", workflow.now(), **details)
+        elif run.refusals == _RECORDED_REFUSALS + 1:
+            why = f"{_RECORDED_REFUSALS} refusals are recorded; from here on they are only counted."
+            run.note("refusal", "TOO_MANY", "refused", workflow.now(), why=why)
+
+
+def _check_room(run: Run) -> None:
+    if len(run.messages) >= run.terms.signals:
+        raise LimitReached(
+            f"{len(run.messages)} messages wait for the agent, and it takes no more before it has "
+            "read them. Send this one later, or raise limits.signals."
+        )
