@@ -17,7 +17,7 @@ HERE = "tests/integration/bad_input"
 TESTS: dict[str, tuple[str, ...]] = {
     "unknown agent": (
         f"{HERE}/test_runs.py::test_an_unknown_agent",
-        "tests/workflow/test_runs.py::test_unknown_agent_is_named",
+        "tests/workflow/test_failures.py::test_an_unknown_agent_is_named_and_recorded",
     ),
     "wrong input shape": (
         f"{HERE}/test_runs.py::test_a_request_of_another_shape",
