@@ -42,6 +42,9 @@ worker is killed its runs wait this long, ten seconds by default."""
 
 _GRACE = timedelta(seconds=10)
 
+_BUILD_ID = f"interlock-{__version__}"
+"""The SDK's default hashes the bytecode of every loaded module: seconds for each start."""
+
 
 class _Activities(Interceptor):
     """Surrounds every activity of a worker.
@@ -95,8 +98,7 @@ def workers(app: App, client: Client) -> list[Worker]:
         "graceful_shutdown_timeout": _GRACE,
         # Heartbeats carry cancellations back; by default the SDK holds them for four of five seconds.
         "max_heartbeat_throttle_interval": timedelta(seconds=1),
-        # The SDK's default hashes the bytecode of every loaded module: seconds for each start.
-        "build_id": f"interlock-{__version__}",
+        "build_id": _BUILD_ID,
     }
     activities: Sequence[Callable[..., Any]] = [*app.activities(), *node_activities()]
     found = [
@@ -130,6 +132,7 @@ def replayer(app: App) -> Replayer:
         workflow_runner=sandbox(app.settings),
         data_converter=data_converter(app.settings),
         interceptors=[RuntimeInterceptor(app.runtime)],
+        build_id=_BUILD_ID,
     )
 
 

@@ -18,6 +18,7 @@ from temporalio.worker import (
     WorkflowRunner,
 )
 
+from interlock import __version__
 from interlock.agents.loading import load_runtime, load_workflows, sandbox
 from interlock.agents.spec import Agent
 from interlock.errors import ConfigError
@@ -32,6 +33,9 @@ from interlock.workflows.runtime import Runtime, RuntimeInterceptor
 _SETTLED = 0.05
 """Seconds after a replay. The SDK's threads let go of the interpreter a moment after their last
 answer; a process that ends before that is aborted (seen in one of ten on a busy machine)."""
+
+_BUILD_ID = f"interlock-{__version__}"
+"""The SDK's default hashes the bytecode of every loaded module: seconds for each start."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ async def run_again(
         data_converter=pydantic_data_converter,
         interceptors=interceptors,
         runtime=_quiet(),
+        build_id=_BUILD_ID,
         debug_mode=debug,
     )
     result = await replayer.replay_workflow(history.to_temporal(), raise_on_replay_failure=False)
