@@ -12,7 +12,7 @@ from interlock.approvals.desk import Desk
 from interlock.audit.contract import AuditEvent, EventKind
 from interlock.canonical import digest
 from interlock.context import CallContext
-from interlock.errors import InterlockError, LimitReached
+from interlock.errors import InterlockError, LimitReached, NotSerializable
 from interlock.models.contract import ModelAnswer
 from interlock.tools.contract import Grant
 from interlock.workflows.contract import Carried, RunRequest, RunTerms, Usage
@@ -82,7 +82,7 @@ class Run:
 
     def blame(self, error: InterlockError, door: str, asked: Any, /, **more: Any) -> None:
         """Add to an error where it came from: door, node, and a digest of what was asked for."""
-        found = {"door": door, "node": self.context().node, "arguments": digest(asked)[:12]}
+        found = {"door": door, "node": self.context().node, "arguments": _short_digest(asked)}
         error.details |= {**found, **more}
 
     def context(self) -> CallContext:
@@ -199,3 +199,10 @@ class Run:
             turn_open=turn_open,
             first_opened_at=self.opened_at,
         )
+
+
+def _short_digest(asked: Any) -> str:
+    try:
+        return digest(asked)[:12]
+    except NotSerializable:  # which may be the very error that is to be placed
+        return ""

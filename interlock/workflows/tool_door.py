@@ -73,10 +73,9 @@ class ToolDoor:
             return await self._judge_and_run(tool, tool.validate_arguments(arguments), call_id)
         except _Answered as answered:
             return answered.result
-        except ModelMistake as error:
-            self._run.count_mistake(error.message)
-            raise
         except InterlockError as error:
+            if isinstance(error, ModelMistake):
+                self._run.count_mistake(error.message)
             self._run.blame(error, "tool", arguments, tool=name)
             raise
 

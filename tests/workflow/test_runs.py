@@ -69,6 +69,12 @@ async def waits(state: MessagesState) -> dict[str, Any]:
     return {}
 
 
+async def mistakes(state: MessagesState) -> dict[str, Any]:
+    """Calls a tool with half of a character, which is no JSON."""
+    await slow.ainvoke({"name": "\ud800"})
+    return {}
+
+
 async def loops(state: MessagesState) -> dict[str, Any]:
     """Goes on for ever."""
     return {"messages": [AIMessage("again")]}
@@ -120,6 +126,7 @@ async def env(server: Client, tmp_path_factory: pytest.TempPathFactory) -> Async
     agents = [
         one_node("talker", chat),
         one_node("waiter", waits),
+        one_node("mistaken", mistakes),
         one_node("looper", loops, loop=True),
         one_node("streamer", streams),
         one_node("listener", listens),
@@ -196,6 +203,14 @@ async def test_messages_sent_at_once_are_all_seen(env: WorkerEnv) -> None:
             await asyncio.sleep(0.05)
     await handle.signal("cancel_run")
     assert (await env.result(handle)).status == "cancelled"
+
+
+async def test_a_mistake_that_a_node_lets_be_is_placed(env: WorkerEnv) -> None:
+    """Nobody corrects it, so it fails the run, with node, door and tool, whatever the arguments are."""
+    error = await failure(env, await env.start("mistaken", "hi"))
+    assert error.type == "BAD_ARGUMENTS"
+    place = {"node": "mistakes", "door": "tool", "tool": "slow", "arguments": ""}
+    assert error.details[0].items() >= place.items()
 
 
 async def test_a_graph_that_never_ends_is_stopped(env: WorkerEnv) -> None:
