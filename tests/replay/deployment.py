@@ -1,4 +1,4 @@
-"""The agents whose runs these tests record and replay."""
+"""The agents whose runs these tests record and replay, beside those of the application."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from typing_extensions import TypedDict
 
 from interlock.agents import Agent, agent, model
 from interlock.replay import Code, History, load_code, read_file
-from interlock.settings import Settings
+from interlock.settings import load_settings
 from tests.graphs import SAID, everything, shopper
+from tests.replay.hasty import hasty
 
+ROOT = Path(__file__).parents[2]
+"""Where the application is."""
 GOLDEN = Path(__file__).parent / "golden"
-"""Recorded runs of these agents; `python -m tests.replay.record` records them anew."""
+"""Recorded runs; `python -m tests.replay.record` records them anew."""
+NAMES = tuple(sorted(path.stem for path in GOLDEN.glob("*.json")))
+"""All that are recorded."""
 
 SCRIPT = {
     "conversations": {
@@ -57,14 +62,14 @@ def talker() -> Agent:
 
 def agents() -> list[Agent]:
     """Return all of them."""
-    return [everything(), shopper(), talker()]
+    return [everything(), shopper(), talker(), hasty]
 
 
 def code(changed: Sequence[Agent] = ()) -> Code:
-    """Return today's code, with some agents in the place of those of the same name."""
+    """Return these agents and the application, with some in the place of those of the same name."""
     names = {item.name for item in changed}
     kept = [item for item in agents() if item.name not in names]
-    return load_code(Settings(), agents=[*kept, *changed])
+    return load_code(load_settings(ROOT), agents=[*kept, *changed])
 
 
 def golden(name: str) -> History:

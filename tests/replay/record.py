@@ -1,43 +1,109 @@
-"""Records the golden histories anew: `python -m tests.replay.record`.
+"""Records the golden histories anew: `python -m tests.replay.record [engine] [application]`.
 
-Do it when the engine itself gives other commands, and never to make a failing test of unchanged
-engine code pass: such a failure says that open runs would break.
+Do it when the engine or the application gives other commands on purpose, and never to make a failing
+test of unchanged code pass: such a failure says that open runs would break.
 """
 
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import WorkflowFailureError
+import pytest
+from temporalio.client import Client, WorkflowFailureError
 
+from agents.assistant import assistant
+from agents.support.graph import support
 from interlock.replay import export, follow, runs
 from interlock.replay.steps import ModelCalled, Started
 from interlock.server import running_server
 from interlock.testing import WorkerEnv, worker_env
+from interlock.testing.env import Handle
+from tests.integration.application.copilot.script import SCRIPT as SHOP_SCRIPT
+from tests.integration.application.copilot.shop import PAGES, open_shop
 from tests.replay.deployment import GOLDEN, SCRIPT, agents
+from tests.replay.hasty import hasty
+
+BROKEN = "My order A-1042 arrived broken, I want my money back."
+_PATIENCE = timedelta(seconds=60)
 
 
-async def record() -> None:
-    """Run every recorded case once and write its history."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with (
-            running_server() as server,
-            worker_env(
-                server.client,
-                Path(folder),
-                agents=agents(),
-                script=SCRIPT,
-                temporal={"history_events": 50},
-            ) as env,
-        ):
-            await _bought(env, "approved", "approve")
-            await _bought(env, "rejected", "reject", comment="too dear")
-            await _cancelled(env)
-            await _edited(env)
-            await _chain(env)
+async def record(*parts: str) -> None:
+    """Run the recorded cases of some parts once, of both by default, and write their histories."""
+    with tempfile.TemporaryDirectory() as name:
+        async with running_server() as server:
+            for part in parts or ("engine", "application"):
+                folder = Path(name) / part
+                folder.mkdir()
+                await _RECORDERS[part](server.client, folder)
+
+
+async def _engine(client: Client, folder: Path) -> None:
+    async with worker_env(
+        client, folder, agents=agents(), script=SCRIPT, temporal={"history_events": 50}
+    ) as env:
+        await _bought(env, "approved", "approve")
+        await _bought(env, "rejected", "reject", comment="too dear")
+        await _cancelled(env)
+        await _edited(env)
+        await _chain(env)
+
+
+async def _application(client: Client, folder: Path) -> None:
+    hosted = (support, assistant, hasty)
+    async with open_shop(client, folder, agents=hosted, script=SHOP_SCRIPT) as shop:
+        await _refreshed(shop.env)
+        await _refund_failed(shop.env)
+        await _refunded(shop.env)
+        await _assisted(shop.env)
+
+
+_RECORDERS = {"engine": _engine, "application": _application}
+
+
+async def _refreshed(env: WorkerEnv) -> None:
+    handle = await _host(env, "knowledge-refresh", "KnowledgeRefresh", {"folders": [PAGES]})
+    await handle.result()
+    await _save(env, "knowledge-refresh", handle.id)
+
+
+async def _refunded(env: WorkerEnv) -> None:
+    case = {"message": BROKEN, "subject": "C-0007"}
+    handle = await _host(env, "support-refund", "SupportCase", case)
+    (action,) = await env.pending(handle)
+    await env.decide(handle, action, "approve")
+    await handle.result()
+    await _save(env, "support-refund", handle.id)
+
+
+async def _refund_failed(env: WorkerEnv) -> None:
+    given = {"messages": [BROKEN], "customer_id": "C-0007"}
+    handle = await env.start("hasty", given, workflow_id="refund-failed")
+    (action,) = await env.pending(handle)
+    edited = {**action.arguments, "amount": "98.00"}
+    await env.decide(handle, action, "edit", arguments=edited, comment="as on the invoice")
+    with pytest.raises(WorkflowFailureError):
+        await env.result(handle)
+    await _save(env, "refund-failed", handle.id)
+
+
+async def _assisted(env: WorkerEnv) -> None:
+    message = "for the assistant: refund my vase, A-1039"
+    handle = await env.start("assistant", message, workflow_id="assistant-refund")
+    (action,) = await env.pending(handle)
+    await env.decide(handle, action, "approve")
+    await env.result(handle)
+    await _save(env, "assistant-refund", handle.id)
+
+
+async def _host(env: WorkerEnv, workflow_id: str, workflow: str, given: dict[str, Any]) -> Handle:
+    return await env.client.start_workflow(
+        workflow, given, id=workflow_id, task_queue=env.task_queue, execution_timeout=_PATIENCE
+    )
 
 
 async def _asked(env: WorkerEnv, name: str) -> tuple[Any, Any]:
@@ -111,4 +177,4 @@ async def _save(env: WorkerEnv, name: str, workflow_id: str, run_id: str | None 
 
 
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(record(*sys.argv[1:]))

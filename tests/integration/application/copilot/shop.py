@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,6 +17,7 @@ from temporalio.client import Client
 
 from agents.assistant import assistant
 from agents.support.graph import support
+from interlock.agents import Agent
 from interlock.memory import KnowledgeReport
 from interlock.models.files import pull
 from interlock.testing import WorkerEnv, worker_env
@@ -91,7 +92,9 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(server: Client, folder: Path, **settings: Any) -> AsyncIterator[Shop]:
+async def open_shop(
+    server: Client, folder: Path, *, agents: Sequence[Agent] = (support, assistant), **settings: Any
+) -> AsyncIterator[Shop]:
     """Open a shop in an empty folder; its memory holds the examples, and no documents yet."""
     pull(("default",))
     (folder / PAGES).mkdir()
@@ -105,7 +108,7 @@ async def open_shop(server: Client, folder: Path, **settings: Any) -> AsyncItera
             worker_env(
                 server,
                 folder,
-                agents=[support, assistant],
+                agents=agents,
                 tools=[knowledge_search],
                 workflows=[
                     "workflows.support_case:SupportCase",
