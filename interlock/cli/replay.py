@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from interlock.replay.debug import DebugReport, DoorCall, Superstep
     from interlock.replay.history import History
     from interlock.replay.replayer import ReplayReport
+    from interlock.replay.steps import Problem
 
 _PANEL = "Engineers"
 _LONG = 2000
 _SHORT = 200
+_PLACES = ("node", "door", "tool")
+"""What a failure's details say of where it happened."""
 
 app = typer.Typer()
 
@@ -119,6 +122,9 @@ async def _supersteps(out: Output, source: str, part: str) -> None:
     with out.working("replaying"):
         found = await supersteps(recorded, load_code(load_settings()))
     _end(out, found, found.report, _superstep_lines(found))
+    if found.failure is not None and (node := found.failure.details.get("node")):
+        again = f"{source} --run-id {part}" if part else source
+        out.note(f"to stop in this node's code: interlock replay {again} --pdb {node}")
 
 
 async def _debug(out: Output, source: str, part: str, node: str) -> None:
@@ -212,8 +218,14 @@ def _superstep_lines(found: DebugReport) -> list[Text]:
     for step in found.supersteps:
         lines += _one_superstep(step)
     if found.failure is not None:
-        lines.append(line((f"failed: {found.failure.code}: {found.failure.message}", "bold red")))
+        lines.append(line((_failure(found.failure), "bold red")))
     return lines
+
+
+def _failure(failure: Problem) -> str:
+    places = [f"{kind} {failure.details[kind]!r}" for kind in _PLACES if failure.details.get(kind)]
+    where = f" at {', '.join(places)}" if places else ""
+    return f"failed{where}: {failure.code}: {failure.message}"
 
 
 def _one_superstep(step: Superstep) -> list[Text]:
@@ -222,7 +234,7 @@ def _one_superstep(step: Superstep) -> list[Text]:
     for call in step.calls:
         lines += _call_lines(call)
     for change in step.changes:
-        value = "" if change.how == "removed" else f" {compact(change.value, _LONG)}"
+        value = "" if change.how == "removed" else f" {compact(change.value, _LONG) or '(empty)'}"
         lines.append(line(("  state    ", "dim"), f"{change.key} {change.how}{value}"))
     if step.next:
         lines.append(line(("  next     ", "dim"), ", ".join(step.next)))
@@ -230,8 +242,9 @@ def _one_superstep(step: Superstep) -> list[Text]:
 
 
 def _call_lines(call: DoorCall) -> list[Text]:
-    lines = [line(("  call     ", "dim"), f"{call.node + ': ' if call.node else ''}{call.text}")]
-    if call.question is not None:
+    where = f" in node {call.node!r}" if call.node and repr(call.node) not in call.text else ""
+    lines = [line(("  call     ", "dim"), call.text, where)]
+    if call.question is not None and repr(call.question) not in call.text:
         lines.append(line(("    asked  ", "dim"), compact(_tidy(call.question), _LONG)))
     if call.error is not None:
         lines.append(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
@@ -25,6 +23,7 @@ from interlock.cli.program import app
 from interlock.cli.runs import Runs
 from interlock.replay.reader import StepReader
 from interlock.replay.steps import Asked
+from tests.terminal import Terminal
 
 PROJECT = Path(__file__).with_name("project")
 _GOODBYE = 30.0
@@ -69,48 +68,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     rest, errors = process.communicate(timeout=_GOODBYE)
     assert (process.returncode, rest) == (0, ""), errors
     assert not (folder / ".interlock" / "up.json").exists()
-
-
-class Terminal:
-    """The program as a person at a terminal sees it."""
-
-    def __init__(self, folder: Path, *words: str) -> None:
-        master, slave = pty.openpty()
-        self._screen = os.fdopen(master, "r+b", buffering=0)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from interlock.cli import main; main()", *words],
-            cwd=folder,
-            env={**os.environ, "COLUMNS": "200", "TERM": "dumb"},
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-        )
-        os.close(slave)
-        self.text = ""
-
-    def reads(self, words: str) -> str:
-        """Wait until `words` are on the screen, and return what came since the last time."""
-        while words not in self.text:
-            self.text += self._screen.read(4096).decode(errors="replace")
-        seen, _, self.text = self.text.partition(words)
-        return seen
-
-    def types(self, line: str) -> None:
-        """Type a line."""
-        self._screen.write(f"{line}\n".encode())
-
-    def ends(self) -> tuple[int, str]:
-        """Wait for the end; return the exit code and what came since the last time."""
-        with contextlib.suppress(OSError):  # how a pty says that nobody is there any more
-            while more := self._screen.read(4096):
-                self.text += more.decode(errors="replace")
-        return self.process.wait(_GOODBYE), self.text
-
-    def close(self) -> None:
-        """End the program and the terminal."""
-        self.process.kill()
-        self.process.wait()
-        self._screen.close()
 
 
 Start = Callable[..., subprocess.Popen[str]]
