@@ -162,9 +162,11 @@ class Run:
         self.outbox.append(event)
 
     def note_end(self, outcome: str, now: datetime, /, **details: Any) -> None:
-        """Put the run's last event into the outbox: how long it took and what it cost."""
+        """Put the run's last event into the outbox: how long it took, what it cost, what it refused."""
         self.note("run", self.request.agent, outcome, now, **details)
+        refused = {"refusals": self.refusals} if self.refusals else {}
         spent = {
+            "details": {**details, **refused},
             "started_at": self.opened_at,
             "cost_usd": self.usage.cost_usd,
             "input_tokens": self.usage.input_tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -13,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from interlock.models.catalogue import find
 from interlock.testing import WorkerEnv, worker_env
-from tests.integration.bad_input.deployment import ROLES, SCRIPT, SCRIPTED, agents
+from tests.integration.bad_input.deployment import LIBRARY, ROLES, SCRIPT, SCRIPTED, agents
 from tests.integration.bad_input.table import Row, read_rows
 
 
@@ -27,8 +28,9 @@ def row() -> Callable[[str], Row]:
 async def env(
     server: Client, tmp_path_factory: pytest.TempPathFactory, monkeymodule: pytest.MonkeyPatch
 ) -> AsyncIterator[WorkerEnv]:
-    """A deployment with small limits, without a key, and with a broken model file."""
+    """A deployment with small limits, without a key or a library, and with a broken model file."""
     monkeymodule.delenv("OPENAI_API_KEY", raising=False)
+    monkeymodule.setitem(sys.modules, LIBRARY, None)
     folder = tmp_path_factory.mktemp("bad")
     models = folder / "models"
     models.mkdir()

@@ -117,7 +117,7 @@ def agents() -> list[Agent]:
         one_node("talker", Talk, answer),
         one_node("asker", MessagesState, ask),
         chooser(),
-        *(one_node(role, MessagesState, node_of(role)) for role in ("big", *ROLES)),
+        *(one_node(role, MessagesState, node_of(role)) for role in ("big", UNMAPPED, *ROLES)),
     ]
 
 
@@ -129,8 +129,15 @@ ROLES = {
     "keyless": _only("openai:gpt-5-mini"),
     "fileless": _only("local:smollm2-135m"),
     "corrupt": _only("local:qwen2.5-coder-1.5b"),
+    "libraryless": _only("mistralai:mistral-small"),
 }
 """Models that cannot answer."""
+
+UNMAPPED = "unmapped"
+"""A role that an agent asks for and the deployment does not configure."""
+
+LIBRARY = "langchain_mistralai"
+"""The library of the model of `libraryless`."""
 
 SCRIPTED = _only("scripted:script.json")
 

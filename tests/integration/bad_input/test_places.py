@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
+import os
 import socket
 import sqlite3
-from contextlib import closing
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from interlock.app import App
 from interlock.connection import connect, data_folder
@@ -67,17 +73,63 @@ async def pending_failure(handle: Any) -> Any:
 
 
 async def test_a_database_that_is_locked_for_a_while(
-    env: WorkerEnv, task: Any, account: str
+    env: WorkerEnv, row: Any, task: Any, account: str
 ) -> None:
     """While another process holds the write lock no effect is made; then it is made once."""
-    with closing(sqlite3.connect(data_folder(env.app.settings) / "audit.db")) as holder:
+    path = data_folder(env.app.settings) / "audit.db"
+    with closing(sqlite3.connect(path)) as holder, failed_attempts() as failures:
         holder.execute("BEGIN IMMEDIATE")
         handle = await env.start("worker", task("write", 1))
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1):
-                await handle.result()
+        async with asyncio.timeout(30):
+            failed = await failures.get()
+        row("database locked").check(failed.type or "", failed.message)
+        assert str(path) in failed.message
         assert CALLS[account] == 0
         holder.rollback()
+    assert (await env.result(handle)).status == "completed"
+    assert CALLS[account] == 1
+
+
+@contextmanager
+def failed_attempts() -> Iterator[asyncio.Queue[ApplicationError]]:
+    """Read the worker's log: the failures of attempts that will be made again.
+
+    A local activity is one that Temporal's UI does not show before it succeeds.
+    """
+    failures: asyncio.Queue[ApplicationError] = asyncio.Queue()
+
+    class Reader(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info and isinstance(record.exc_info[1], ApplicationError):
+                failures.put_nowait(record.exc_info[1])
+
+    reader, log = Reader(), logging.getLogger("temporalio.activity")
+    log.addHandler(reader)
+    try:
+        yield failures
+    finally:
+        log.removeHandler(reader)
+
+
+async def test_a_second_worker_on_one_folder(
+    env: WorkerEnv, tmp_path: Path, row: Any, task: Any, account: str
+) -> None:
+    """It does not start, says whose the folder is, and the first works on."""
+    settings = env.app.settings
+    (tmp_path / "interlock.toml").write_text(
+        f'data_dir = "{data_folder(settings)}"\nmemory.embedder = "hashing"\n'
+        f'temporal.address = "{settings.temporal.address}"\n'
+    )
+    second = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "interlock", "worker", "--json"),
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await second.communicate()
+    error = json.loads(said)["error"]
+    row("a second process on one Chroma folder").check(error["code"], error["message"])
+    assert (second.returncode, error["details"]["owner"]) == (1, os.getpid())
+    handle = await env.start("worker", task("write", 1))
     assert (await env.result(handle)).status == "completed"
     assert CALLS[account] == 1
 

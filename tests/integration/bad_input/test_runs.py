@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from interlock.audit.contract import EventFilter
 from interlock.cli.runs import Runs
-from interlock.errors import RunFinished
+from interlock.errors import NotAConversation, RunFinished
 from interlock.testing import WorkerEnv
-from tests.integration.bad_input.deployment import CALLS, ROLES
+from tests.integration.bad_input.deployment import CALLS, LIBRARY, UNMAPPED
 
 
 async def test_an_unknown_agent(env: WorkerEnv, row, failure) -> None:
@@ -66,19 +69,21 @@ async def test_a_result_of_another_shape(env: WorkerEnv, row, failure, task, acc
 
 
 @pytest.mark.parametrize(
-    ("role", "name"),
+    ("role", "name", "named"),
     [
-        ("keyless", "model without its key"),
-        ("fileless", "model without its file"),
-        ("corrupt", "model file with a wrong hash"),
+        (UNMAPPED, "role that is not configured", ("'unmapped'", "fast", "[models.unmapped]")),
+        ("keyless", "model without its key", ("gpt-5-mini", "OPENAI_API_KEY")),
+        ("libraryless", "model without its library", (LIBRARY, "interlock[mistralai]")),
+        ("fileless", "model without its file", ("smollm2-135m",)),
+        ("corrupt", "model file with a wrong hash", ("qwen2.5-coder-1.5b",)),
     ],
 )
-async def test_a_model_that_cannot_answer(env: WorkerEnv, row, failure, role, name) -> None:
-    """The run fails after one attempt, with what the operator has to do."""
+async def test_a_model_that_cannot_answer(env: WorkerEnv, row, failure, role, name, named) -> None:
+    """The run fails after one attempt, with what is missing and what the operator has to do."""
     handle = await env.start(role, "hi")
     error = await failure(handle)
     row(name).check(error.type, error.message)
-    assert ROLES[role]["candidates"][0]["model"].partition(":")[2] in error.message
+    assert [part for part in named if part not in error.message] == []
     attempts = [
         event.activity_task_started_event_attributes.attempt
         for event in (await handle.fetch_history()).events
@@ -98,6 +103,27 @@ async def test_a_message_to_a_finished_run(env: WorkerEnv, row, task) -> None:
         await Runs(env.app.settings, env.client).send(handle.id, "still there?")
     row("message to a finished run").check(finished.value.code, finished.value.message)
     assert finished.value.details["workflow_id"] == handle.id
+
+
+async def test_a_message_to_a_run_that_answers_once(env: WorkerEnv, row) -> None:
+    """An update and the command line say why; a signal is recorded; the run waits as before."""
+    handle = await env.start("asker", "hi")
+    (question,) = await env.pending(handle)
+    expected = row("message to a run that is no conversation")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await handle.execute_update("submit_message", "still there?")
+    assert isinstance(refused.value.cause, ApplicationError)
+    expected.check(refused.value.cause.type or "", refused.value.cause.message)
+    with pytest.raises(NotAConversation) as told:
+        await Runs(env.app.settings, env.client).send(handle.id, "still there?")
+    expected.check(told.value.code, told.value.message)
+    await handle.signal("send_message", "still there?")
+    assert await env.open_requests(handle) == [question]
+    await env.decide(handle, question, "respond", result="yes")
+    assert (await env.result(handle)).reply == "yes"
+    (refusal,) = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="refusal"))
+    expected.check(refusal.name, refusal.details["why"])
+    await env.replay(handle)
 
 
 async def test_messages_that_nobody_reads_are_refused(env: WorkerEnv, row) -> None:

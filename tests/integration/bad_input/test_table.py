@@ -33,9 +33,14 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/workflow/test_runs.py::test_an_unknown_tool_is_told_to_the_model",
     ),
     "tool result of the wrong shape": (f"{HERE}/test_runs.py::test_a_result_of_another_shape",),
+    "role that is not configured": (f"{HERE}/test_runs.py::test_a_model_that_cannot_answer",),
     "model without its key": (
         f"{HERE}/test_runs.py::test_a_model_that_cannot_answer",
         "tests/unit/models/test_providers.py::test_a_missing_key_names_its_variable",
+    ),
+    "model without its library": (
+        f"{HERE}/test_runs.py::test_a_model_that_cannot_answer",
+        "tests/unit/models/test_providers.py::test_a_missing_library_names_its_extra",
     ),
     "model without its file": (f"{HERE}/test_runs.py::test_a_model_that_cannot_answer",),
     "model file with a wrong hash": (
@@ -44,6 +49,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "Temporal not reachable": (f"{HERE}/test_places.py::test_no_server_at_the_address",),
     "a second process on one Chroma folder": (
+        f"{HERE}/test_places.py::test_a_second_worker_on_one_folder",
         "tests/integration/memory/test_embedded.py::test_a_second_process_is_refused",
     ),
     "folder not writable": (
@@ -71,6 +77,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "over 4 MB in one step": (f"{HERE}/test_payloads.py::test_over_4_mb_in_one_step",),
     "message to a finished run": (f"{HERE}/test_runs.py::test_a_message_to_a_finished_run",),
     "message to a run that is no conversation": (
+        f"{HERE}/test_runs.py::test_a_message_to_a_run_that_answers_once",
         "tests/workflow/test_runs.py::test_messages_to_a_plain_run_are_refused",
     ),
     "too many unread messages": (
