@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 from hypothesis import settings
-from temporalio.client import Client
 
 from interlock.cli.leaving import leave
-from interlock.server import running_server
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
 
 settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
@@ -21,6 +23,8 @@ settings.load_profile("suite")
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server() -> AsyncIterator[Client]:
     """A client of a real Temporal server that lives as long as the test process."""
+    from interlock.server import running_server  # late: many a test needs no server
+
     async with running_server() as running:
         yield running.client
 
@@ -30,7 +34,13 @@ EXIT = pytest.StashKey[int]()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Take note of what was skipped."""
+    """Take note of a test that was skipped."""
+    if report.skipped:
+        SKIPPED.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Take note of a file that was skipped as a whole."""
     if report.skipped:
         SKIPPED.append(report.nodeid)
 
