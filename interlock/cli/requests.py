@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import getpass
 import json
+import shutil
+import sys
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -173,13 +176,27 @@ def how_to_decide(item: OpenRequest) -> list[str]:
     """Return the commands that decide on a request from any terminal."""
     which = f"{item.request.id} --run {item.workflow_id}"
     words = {
-        "approve": f"interlock approve {which}",
-        "edit": f"interlock edit {which} --set KEY=VALUE",
-        "reject": f"interlock reject {which} --comment WHY",
-        "respond": f"interlock respond {which} ANSWER",
+        "approve": f"approve {which}",
+        "edit": f"edit {which} --set KEY=VALUE",
+        "reject": f"reject {which} --comment WHY",
+        "respond": f"respond {which} ANSWER",
     }
-    resolving = f"interlock resolve {which}"
-    return [words.get(verb, f"{resolving} {verb}") for verb in item.request.allowed]
+    return [
+        f"{_program()} {words.get(verb, f'resolve {which} {verb}')}"
+        for verb in item.request.allowed
+    ]
+
+
+def _program() -> str:
+    """Return what starts this program in a terminal in this folder: its name, or its path."""
+    path = Path(sys.executable).with_name(
+        "interlock"
+    )  # in a virtual environment that is not active
+    found = shutil.which("interlock")
+    if not path.exists() or (found and path.samefile(found)):
+        return "interlock"
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Text]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,6 +14,8 @@ from interlock.cli import requests
 from interlock.cli.runs import OpenRequest, Runs
 from interlock.errors import BadInput, DecisionRefused
 from interlock.tools.contract import Risk
+
+PROGRAM = Path(sys.executable).with_name("interlock")
 
 
 def request(request_id: str = "call_1:abc", **fields: Any) -> ApprovalRequest:
@@ -162,14 +166,28 @@ def test_a_reviewer_sees_every_argument_as_it_is() -> None:
     assert "call_1:abc" in text
 
 
-def test_how_to_decide_names_a_command_for_each_verb() -> None:
+def test_how_to_decide_names_a_command_for_each_verb(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed can be pasted: request and run are in it, and only verbs that fit."""
+    monkeypatch.setenv("PATH", str(PROGRAM.parent))
     outcome = request(kind="outcome", allowed=("happened", "abort"))
     commands = requests.how_to_decide(OpenRequest(workflow_id="run-1", request=outcome))
     assert commands == [
         "interlock resolve call_1:abc --run run-1 happened",
         "interlock resolve call_1:abc --run run-1 abort",
     ]
+
+
+def test_how_to_decide_finds_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the name alone starts nothing, or another one, the path of this program is printed."""
+    other = tmp_path / "interlock"
+    other.touch(mode=0o755)
+    project = PROGRAM.parents[2]
+    for folder, path in [(tmp_path, PROGRAM), (project, PROGRAM.relative_to(project))]:
+        for places in (tmp_path, tmp_path / "empty"):
+            monkeypatch.chdir(folder)
+            monkeypatch.setenv("PATH", str(places))
+            command, *_ = requests.how_to_decide(item("run-1", "call_1:abc"))
+            assert command == f"{path} approve call_1:abc --run run-1"
 
 
 def test_changes_of_an_edit_are_shown() -> None:
