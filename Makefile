@@ -35,7 +35,7 @@ check: install ## Format, lint, types and import rules
 	@$(BIN)/lint-imports
 
 proof: install ## Run the heavy proofs whole and write docs/proof/
-	@$(BIN)/python -m pytest -m proof $(ARGS)
+	@$(BIN)/python -m pytest -p tests.proofs -m proof --verbose $(ARGS)
 
 bench: install ## Measure (ARGS="--quick --json" for one JSON object)
 	@$(BIN)/python -m bench $(ARGS)

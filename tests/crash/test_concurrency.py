@@ -121,4 +121,4 @@ async def test_runs_that_wait_at_once_pay_once_each(stage: RefundStage) -> None:
 @pytest.mark.timeout(900)
 async def test_two_hundred_runs(stage: RefundStage) -> None:
     """Two hundred runs, none doubled, none unapproved."""
-    write_proof("concurrency", await pay_many(stage, 200))
+    write_proof("concurrency", await pay_many(stage, 200), seeds=[])

@@ -8,10 +8,11 @@ import shutil
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from interlock.testing.killing import calls_made
 from interlock.testing.processes import Hosting, WorkerProcess
 from tests.crash.points import Point, Struck
 from tests.crash.reviewer import Choose, Reviewer
+from tests.proofs import progress
 
 _PATIENCE = timedelta(seconds=90)
 _LAST_CHANCE_SECONDS = 5.0
@@ -198,14 +200,14 @@ def copied(template: Path, folder: Path) -> Path:
 
 
 async def run_all(
-    points: Iterable[Point], run: Callable[[Point], Awaitable[_Result]]
+    points: Sequence[Point], run: Callable[[Point], Awaitable[_Result]]
 ) -> list[_Result]:
     """Make a trial of each point, a few at a time, and return the outcomes in order.
 
     Raises:
         ExceptionGroup: some trials did not come to an end; each error says which.
     """
-    turns = asyncio.Semaphore(_AT_ONCE)
+    turns, ended = asyncio.Semaphore(_AT_ONCE), count(1)
 
     async def one(point: Point) -> _Result:
         async with turns:
@@ -214,6 +216,8 @@ async def run_all(
             except Exception as error:
                 error.add_note(f"in the trial of {point.name}")
                 raise
+            finally:
+                progress(f"{point.name}: {next(ended)} of {len(points)} trials")
 
     tried = await asyncio.gather(*map(one, points), return_exceptions=True)
     failures = [item for item in tried if isinstance(item, Exception)]

@@ -38,4 +38,5 @@ async def test_history_of_a_model_call_stays_small_for_long(server: Client, tmp_
             "history_bytes_per_model_call": {str(turn): size for turn, size in sizes.items()},
             "turn_300_vs_50": round(sizes[300] / sizes[50], 4),
         },
+        seeds=[],
     )
