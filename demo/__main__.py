@@ -84,7 +84,7 @@ async def _demo(out: Output, *, unattended: bool) -> Ending:
         if outcome.error is not None:
             raise outcome.error
         _close(out, ending, runs)
-        if not unattended:
+        if out.is_interactive and not unattended:
             await asyncio.to_thread(input, "Everything still runs. Press Enter to stop it. ")
     return ending
 

@@ -18,7 +18,7 @@ from agents.support.graph import build
 from interlock.agents import agent
 from interlock.replay import replay
 from tests.replay.deployment import GOLDEN, ROOT, code, golden
-from tests.terminal import Terminal
+from tests.terminal import INTERLOCK, Terminal
 from tools.contracts import TOOLS
 
 FILE = str(GOLDEN / "refund-failed.json")
@@ -35,7 +35,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def screen(deployed: None) -> Iterator[Terminal]:
     """A terminal where the debugger is about to stop at the node that failed."""
-    opened = Terminal(ROOT, "replay", FILE, "--pdb", "act_refund")
+    opened = Terminal(ROOT, *INTERLOCK, "replay", FILE, "--pdb", "act_refund")
     yield opened
     opened.close()
 

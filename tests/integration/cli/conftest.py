@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from interlock.cli.program import app
 from interlock.cli.runs import Runs
 from interlock.replay.reader import StepReader
 from interlock.replay.steps import Asked
-from tests.terminal import Terminal
+from tests.terminal import INTERLOCK, Terminal
 
 PROJECT = Path(__file__).with_name("project")
 _GOODBYE = 30.0
@@ -42,7 +41,7 @@ def _start(*words: str, folder: Path) -> subprocess.Popen[str]:
     """Start the program as a user does, with pipes for its streams."""
     environment = {key: value for key, value in os.environ.items() if key != "TEMPORAL_ADDRESS"}
     return subprocess.Popen(
-        [sys.executable, "-c", "from interlock.cli import main; main()", *words],
+        [*INTERLOCK, *words],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -95,7 +94,7 @@ def terminal(deployment: Deployment) -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
     def call(*words: str) -> Terminal:
-        opened.append(Terminal(deployment.folder, *words))
+        opened.append(Terminal(deployment.folder, *INTERLOCK, *words))
         return opened[-1]
 
     yield call
