@@ -21,7 +21,9 @@ def init(
     engine: Annotated[
         Path | None,
         typer.Option(
-            "--engine", metavar="PATH", help="A wheel or checkout of Interlock; default: from PyPI."
+            "--engine",
+            metavar="PATH",
+            help="A wheel or checkout of Interlock; default: the one that is installed.",
         ),
     ] = None,
     as_json: Json = False,

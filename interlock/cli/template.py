@@ -6,9 +6,11 @@ There is one copy of the application: the root folders of the repository. A whee
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 
 import interlock
@@ -52,7 +54,8 @@ def write(parent: Path, name: str, engine: Path | None) -> Project:
     Args:
         parent: An existing folder.
         name: Name of the project.
-        engine: A wheel or a checkout of Interlock; None for the package registry.
+        engine: A wheel or a checkout of Interlock; None for the one that this installation is of,
+            or, when there is none, for the package registry.
 
     Raises:
         BadInput: the name is no such thing, the folder is in use, or `engine` is not there.
@@ -106,12 +109,28 @@ def _new_folder(parent: Path, name: str) -> Path:
 
 
 def _requirement(engine: Path | None) -> str:
-    if engine is None:
-        return f"{_EXTRAS}>={interlock.__version__}"
-    path = engine.expanduser().resolve()
-    if not path.exists():
-        raise BadInput(f"--engine {str(engine)!r} is neither a wheel nor a checkout: no such path.")
-    return f"{_EXTRAS} @ {path.as_uri()}"
+    if engine is not None:
+        path = engine.expanduser().resolve()
+        if not path.exists():
+            raise BadInput(
+                f"--engine {str(engine)!r} is neither a wheel nor a checkout: no such path."
+            )
+        return f"{_EXTRAS} @ {path.as_uri()}"
+    address = _installed_from()
+    return f"{_EXTRAS} @ {address}" if address else f"{_EXTRAS}>={interlock.__version__}"
+
+
+def _installed_from() -> str | None:
+    """Return the address of the wheel or checkout that was installed; None for a release.
+
+    Installers write it down, as PEP 610 says.
+    """
+    written = distribution("interlock").read_text("direct_url.json")
+    if not written:
+        return None
+    found = json.loads(written)
+    address, vcs = str(found["url"]), found.get("vcs_info")
+    return f"{vcs['vcs']}+{address}@{vcs['commit_id']}" if vcs else address
 
 
 def _copy(origin: Path, target: Path) -> None:

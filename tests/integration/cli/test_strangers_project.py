@@ -33,7 +33,7 @@ def test_a_project_made_with_only_the_wheel_works(tmp_path: Path) -> None:
     run(home, sys.executable, "-m", "venv", str(tmp_path / "venv"))
     tool = str(tmp_path / "venv" / "bin")
     run(home, f"{tool}/python", "-m", "pip", "install", "-q", str(wheel))
-    run(home, f"{tool}/interlock", "init", "shop", "--engine", str(wheel))
+    run(home, f"{tool}/interlock", "init", "shop")
     shop = home / "shop"
     demos: list[dict[str, Any]] = []
     tests: list[str] = []

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
+import interlock
 from interlock.cli import template
 from interlock.errors import BadInput
 
@@ -31,6 +32,11 @@ def _entry(name: str) -> dict[str, bytes]:
     return {f"{name}/{below}": data for below, data in _files(path).items()}
 
 
+def requirements(folder: Path) -> str:
+    """What a project installs."""
+    return (folder / "requirements.txt").read_text()
+
+
 def test_a_new_project_equals_the_reference_application(tmp_path: Path) -> None:
     """Each file of the application is there unchanged; the project adds only its own few."""
     made = template.write(tmp_path, "shop", None)
@@ -43,10 +49,38 @@ def test_a_new_project_equals_the_reference_application(tmp_path: Path) -> None:
 
 
 def test_placeholders_are_filled(tmp_path: Path) -> None:
-    """The project has its name, and a requirement for the released engine."""
+    """The project has its name, and a requirement for the engine that made it."""
     folder = template.write(tmp_path, "shop", None).folder
     assert (folder / "README.md").read_text().startswith("# shop\n")
-    assert "interlock[local,server]>=0." in (folder / "requirements.txt").read_text()
+    assert f"\ninterlock[local,server] @ {ROOT.as_uri()}\n" in requirements(folder)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (None, f"interlock[local,server]>={interlock.__version__}"),
+        (
+            '{"url": "file:///a/b-1.whl", "archive_info": {}}',
+            "interlock[local,server] @ file:///a/b-1.whl",
+        ),
+        (
+            '{"url": "https://a.b/c.git", "vcs_info": {"vcs": "git", "commit_id": "f00"}}',
+            "interlock[local,server] @ git+https://a.b/c.git@f00",
+        ),
+    ],
+)
+def test_the_engine_is_the_one_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str | None, expected: str
+) -> None:
+    """A released one comes from the registry, another one from where its installer says."""
+    info = tmp_path / "interlock-9.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: interlock\nVersion: 9\n")
+    if written is not None:
+        (info / "direct_url.json").write_text(written)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = template.write(tmp_path, "shop", None).folder
+    assert f"\n{expected}\n" in requirements(folder)
 
 
 def test_the_engine_may_be_a_wheel(tmp_path: Path) -> None:
@@ -54,9 +88,7 @@ def test_the_engine_may_be_a_wheel(tmp_path: Path) -> None:
     wheel = tmp_path / "interlock-0.1.0-py3-none-any.whl"
     wheel.touch()
     folder = template.write(tmp_path, "shop", wheel).folder
-    assert (
-        f"interlock[local,server] @ {wheel.as_uri()}" in (folder / "requirements.txt").read_text()
-    )
+    assert f"\ninterlock[local,server] @ {wheel.as_uri()}\n" in requirements(folder)
 
 
 @pytest.mark.parametrize("name", ["Shop", "1shop", "a/b", "..", "", "a b"])
