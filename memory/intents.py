@@ -1,7 +1,6 @@
 """Labelled customer messages, put into memory by `interlock ingest`.
 
 The copilot takes the intent of the nearest ones, so what it understands is the same with every model.
-`python -m bench.copilot` measures how often it is right.
 """
 
 from __future__ import annotations
