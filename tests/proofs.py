@@ -12,6 +12,7 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def write_proof(name: str, content: dict[str, Any], *, seeds: Sequence[int]) -> 
         "proof": name,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": "make proof",
-        "commit": _git(ROOT, "rev-parse", "HEAD"),
+        "commit": _commit(),
         "uncommitted_changes": has_changes(ROOT),
         "seeds": list(seeds),
         "machine": {
@@ -70,8 +71,9 @@ def has_changes(root: Path) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Show progress on the screen of this run."""
+    """Show progress on the screen of this run, and note the commit whose code it loads."""
     _SCREENS.append(config)
+    _commit()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -79,6 +81,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("proofs")
     for path in _WRITTEN or ["no proof was written"]:
         terminalreporter.write_line(path)
+
+
+@cache
+def _commit() -> str:
+    return _git(ROOT, "rev-parse", "HEAD")
 
 
 def _git(root: Path, *arguments: str) -> str:
