@@ -1,4 +1,9 @@
-"""One call of a tool's function: in a thread when it is sync, ended at its deadline or on request."""
+"""One call of a tool's function: in a thread when it is sync, ended at its deadline or on request.
+
+Each sync call has a thread of its own. In a pool it would wait while others hang, and might begin
+when nobody counts on it any more; here a call that is not made now is never made. There are as many
+threads as calls that run: the worker's activity slots bound them.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,12 @@ import asyncio
 import contextvars
 import functools
 import inspect
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
+
+from interlock.errors import ToolUnavailable
 
 Function = Callable[..., Any]
 
@@ -44,6 +53,7 @@ class Caller:
 
         Raises:
             CallEnded: it did not answer in time, or was stopped.
+            ToolUnavailable: there is no thread for it; it was not called.
             Exception: what `function` raises.
         """
         work, is_thread = _start(function, arguments)
@@ -60,15 +70,37 @@ class Caller:
         work.add_done_callback(_forget)
         was_cancelled = ended_itself or self.stopping
         why = "it was cancelled" if was_cancelled else f"no answer within {seconds:g} s"
-        raise CallEnded(why, still_running=not work.done())
+        still_running = not work.done()
+        raise CallEnded(
+            f"{why}, and it still runs" if still_running else why, still_running=still_running
+        )
 
 
 def _start(function: Function, arguments: dict[str, Any]) -> tuple[asyncio.Future[Any], bool]:
     call = functools.partial(function, **arguments)
     if _is_async(function):
         return asyncio.ensure_future(call()), False
-    context = contextvars.copy_context()
-    return asyncio.get_running_loop().run_in_executor(None, context.run, call), True
+    return asyncio.wrap_future(_in_thread(call)), True
+
+
+def _in_thread(call: Callable[[], Any]) -> Future[Any]:
+    context, future = contextvars.copy_context(), Future[Any]()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            answer = context.run(call)
+        except BaseException as error:  # noqa: BLE001  it is raised to whoever waits
+            future.set_exception(error)
+        else:
+            future.set_result(answer)
+
+    try:
+        # A daemon: a call that hangs does not keep the worker from ending.
+        threading.Thread(target=run, name="interlock-tool", daemon=True).start()
+    except RuntimeError as error:
+        raise ToolUnavailable(f"no thread is left to call it in: {error}") from error
+    return future
 
 
 def _is_async(function: Function) -> bool:

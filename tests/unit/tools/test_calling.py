@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
+from interlock.errors import ToolUnavailable
 from interlock.tools.calling import CallEnded, Caller
 
 CURRENT: contextvars.ContextVar[str] = contextvars.ContextVar("current")
@@ -84,6 +86,50 @@ async def test_an_answer_given_while_cleaning_up_counts() -> None:
         return "never"
 
     assert await Caller().call(finish, {}, 0.01) == "just in time"
+
+
+async def test_sync_calls_do_not_wait_for_each_other() -> None:
+    """However many hang, the next one begins at once: here each waits for all the others."""
+    count = 40  # more than the loop's own pool ever holds
+    together = threading.Barrier(count)
+    calls = (Caller().call(together.wait, {}, 20) for _ in range(count))
+    assert sorted(await asyncio.gather(*calls)) == list(range(count))
+
+
+def test_a_sync_call_needs_no_thread_of_the_loop() -> None:
+    """Other rooms' work in the loop's pool delays no tool: a call's time begins with the call."""
+    release = threading.Event()
+
+    async def call_beside_busy_pool() -> str:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        busy = loop.run_in_executor(None, release.wait)
+        try:
+            return str(await Caller().call("x".upper, {}, 5))
+        finally:
+            release.set()
+            await busy
+
+    with asyncio.Runner() as runner:
+        assert runner.run(call_beside_busy_pool()) == "X"
+
+
+async def test_a_call_without_a_thread_was_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the system gives no thread, nothing has begun, and the error says so."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    begun: list[str] = []
+
+    def begin() -> None:
+        begun.append("begun")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(ToolUnavailable, match="can't start new thread"):
+            await Caller().call(begin, {}, 5)
+    assert begun == []
 
 
 async def test_a_thread_that_runs_on_is_told_of() -> None:
