@@ -10,6 +10,7 @@ The tree::
     ├── ToolError             the model, or the graph's code, acts
     │   ├── ToolFailed          TOOL_FAILED       a clear no from the other side: nothing happened
     │   ├── ToolUnavailable     TOOL_UNAVAILABLE  retries are spent: nothing happened
+    │   ├── EffectAborted       EFFECT_ABORTED    a person ended it: nobody knows whether it happened
     │   ├── BadResult           BAD_RESULT        the result does not fit the tool's output model
     │   └── ResultTooLarge      RESULT_TOO_LARGE
     ├── HumanNeeded           a person acts, or has acted
@@ -144,6 +145,12 @@ class ToolUnavailable(ToolError):
     """The retries of a tool call are spent and its effect did not happen."""
 
     code = "TOOL_UNAVAILABLE"
+
+
+class EffectAborted(ToolError):
+    """A person ended an effect while nobody knew whether it had happened; it is not made again."""
+
+    code = "EFFECT_ABORTED"
 
 
 class BadResult(ToolError):

@@ -20,7 +20,8 @@ reject: do not do it, and tell the agent why. respond: answer in place of the to
 OutcomeVerb = Literal["happened", "did_not_happen", "abort"]
 """What a person may say of an UNKNOWN effect.
 
-happened: it did, with this result. did_not_happen: call it. abort: end the call as failed.
+happened: it did, with this result. did_not_happen: call it. abort: end it for good, whatever became
+of it.
 """
 
 Kind = Literal["action", "question", "outcome"]

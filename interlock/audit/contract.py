@@ -105,9 +105,15 @@ class LedgerState(StrEnum):
     """State of one effect."""
 
     CLAIMED = "CLAIMED"
+    """An attempt holds it: it may happen until the row's deadline."""
     DONE = "DONE"
+    """It happened; the row has its result."""
     FAILED = "FAILED"
+    """It did not happen, for certain; the next claim may make it."""
     UNKNOWN = "UNKNOWN"
+    """Nobody can tell; the tool, the next call with its key, or a person has to."""
+    ABORTED = "ABORTED"
+    """A person ended it while nobody could tell; it is never called again."""
 
 
 class Claim(BaseModel):
@@ -145,6 +151,8 @@ class LedgerRow(BaseModel):
     request_id: str | None = None
     result: Any = None
     error: str = ""
+    """Why it has no result. On a CLAIMED row: why its call ended without an answer; '' while the
+    call runs, and when the attempt was lost."""
     claimed_at: AwareDatetime
     settled_at: AwareDatetime | None = None
 
@@ -184,6 +192,16 @@ class Ledger(Protocol):
         """
         ...
 
+    def note(self, effect_key: str, token: int, why: str) -> Awaitable[None]:
+        """Keep why the holder's call ended without an answer; the row stays CLAIMED.
+
+        Changes nothing unless the row is CLAIMED under `token`.
+
+        Raises:
+            LedgerConflict: the ledger has no such effect.
+        """
+        ...
+
     def settle(
         self,
         effect_key: str,
@@ -206,7 +224,7 @@ class Ledger(Protocol):
     def resolve(
         self, effect_key: str, state: LedgerState, *, result: Any = None, error: str = ""
     ) -> Awaitable[bool]:
-        """Write a person's word (DONE or FAILED) on an UNKNOWN row; say whether it was UNKNOWN.
+        """Write a person's word (DONE or ABORTED) on an UNKNOWN row; say whether it was UNKNOWN.
 
         Raises the token, so a late attempt settles nothing.
 

@@ -21,7 +21,7 @@ from interlock.errors import DeveloperError, LedgerConflict
 
 _OPEN = (LedgerState.CLAIMED, LedgerState.UNKNOWN)
 _SETTLED = (LedgerState.DONE, LedgerState.FAILED, LedgerState.UNKNOWN)
-_RESOLVED = (LedgerState.DONE, LedgerState.FAILED)
+_RESOLVED = (LedgerState.DONE, LedgerState.ABORTED)
 
 
 class SqlLedger:
@@ -71,6 +71,22 @@ class SqlLedger:
 
         return await self._database.write(work)
 
+    async def note(self, effect_key: str, token: int, why: str) -> None:
+        """Keep why the holder's call ended without an answer; the row stays CLAIMED.
+
+        Changes nothing unless the row is CLAIMED under `token`.
+
+        Raises:
+            LedgerConflict: the ledger has no such effect.
+        """
+
+        async def work(session: AsyncSession) -> None:
+            row = await _locked(session, effect_key)
+            if row.token == token and row.state == LedgerState.CLAIMED:
+                row.error = why
+
+        await self._database.write(work)
+
     async def settle(
         self,
         effect_key: str,
@@ -103,7 +119,7 @@ class SqlLedger:
     async def resolve(
         self, effect_key: str, state: LedgerState, *, result: Any = None, error: str = ""
     ) -> bool:
-        """Write a person's word (DONE or FAILED) on an UNKNOWN row; say whether it was UNKNOWN.
+        """Write a person's word (DONE or ABORTED) on an UNKNOWN row; say whether it was UNKNOWN.
 
         Raises the token, so a late attempt settles nothing.
 

@@ -152,7 +152,9 @@ def resolve(
     request_id: RequestId,
     verb: Annotated[
         Literal["happened", "did_not_happen", "abort"],
-        typer.Argument(metavar="VERB", help="happened, did_not_happen (call it now) or abort."),
+        typer.Argument(
+            metavar="VERB", help="happened, did_not_happen (call it now) or abort (never call it)."
+        ),
     ],
     result: Annotated[
         str | None,

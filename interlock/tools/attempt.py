@@ -12,6 +12,7 @@ from interlock.errors import LedgerConflict
 from interlock.tools.calling import Caller
 from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome
 from interlock.tools.definition import Tool
+from interlock.tools.signature import CALL_PARAMETER
 
 Probe = Callable[[str, ToolCall], Awaitable[None]]
 """Told of each point of a call, so that a crash test can end the process there: before_claim,
@@ -46,6 +47,13 @@ class Job:
     """Number of the activity's attempt, from 1."""
     caller: Caller
 
+    def arguments_until(self, deadline: datetime) -> dict[str, Any]:
+        """Return what the implementation takes, with the deadline if it takes the call."""
+        if CALL_PARAMETER not in self.arguments:
+            return self.arguments
+        call = self.call.model_copy(update={"deadline": deadline})
+        return {**self.arguments, CALL_PARAMETER: call}
+
     def is_last(self, token: int | None = None) -> bool:
         """Whether no attempt is left after this one.
 
@@ -54,15 +62,26 @@ class Job:
         """
         return self._count(token) >= self.tool.contract.attempts
 
+    def is_over(self, token: int) -> bool:
+        """Whether all attempts were made before this one."""
+        return self._count(token) > self.tool.contract.attempts
+
     def is_spent(self, token: int | None = None) -> bool:
         """Whether so many attempts were lost with their workers that the call may be the cause."""
         return self._count(token) > self.tool.contract.attempts + LOST_ATTEMPTS
 
-    def conflict(self, left: timedelta) -> LedgerConflict:
-        """Return the error of an attempt that has to wait for another one to be over."""
+    def conflict(self, left: timedelta, why: str = "") -> LedgerConflict:
+        """Return the error of an attempt that has to wait until a call is over for certain.
+
+        Args:
+            left: How long that is.
+            why: Why this attempt's own call has no answer; without it, it is another attempt's.
+        """
+        waits = f"another attempt of {self.tool.name!r} holds {self.call.effect_key!r}"
+        if why:
+            waits = f"{self.tool.name!r} has no answer ({why}) and may still happen"
         return LedgerConflict(
-            f"another attempt of {self.tool.name!r} holds {self.call.effect_key!r}. This one looks "
-            "again when that one is over for certain.",
+            f"{waits}. The next attempt looks again when that call is over for certain.",
             retry_after_seconds=max(left.total_seconds(), 0.0),
         )
 

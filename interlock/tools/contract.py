@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from interlock.canonical import digest
 from interlock.context import CallContext
@@ -117,6 +117,10 @@ class ToolCall(BaseModel):
     made on `did_not_happen` only while the row still has it: a later UNKNOWN is another question."""
     resolved_result: Any = None
     """With `happened`: the result the person gave."""
+    deadline: AwareDatetime | None = Field(default=None, exclude=True)
+    """When this attempt's call is over for certain. The gateway sets it from the claim, for the
+    implementation alone: hand it to the other side, which must do nothing after it. None in
+    `reconcile` and for tools that change nothing; not part of the JSON form."""
 
 
 class ToolOutcome(BaseModel):

@@ -78,7 +78,10 @@ def tool(
     """Make a tool of a function, or of a stock LangChain tool.
 
     The signature is the tool's schema, the docstring its description. An implementation may also
-    take `call`, the `ToolCall`, whose `effect_key` is the idempotency key.
+    take `call`, the `ToolCall`: its `effect_key` is the idempotency key, and its `deadline` the
+    time after which the other side must not do it any more. A later attempt believes that from the
+    deadline and a grace on, so hand it over, or let `reconcile` void the reference; the clocks of
+    both sides have to agree within the grace.
 
     Args:
         subject: A function, or a LangChain tool whose `ainvoke` is then the implementation; left
@@ -95,7 +98,8 @@ def tool(
             function then has nothing but a docstring.
         reconcile: A function, or 'module:attribute' of one, that takes `key` (the effect key) or
             `call`, and returns the result of a call whose answer was lost, or None when it did not
-            happen and will not any more. It raises when it cannot tell.
+            happen. It is asked at once, and again after the call's deadline and a grace: only then
+            None is believed and the call made again. It raises when it cannot tell.
         name: Name of the tool; default: the function's.
 
     Raises:

@@ -1,8 +1,9 @@
 """One attempt at one effect: claim its row, or follow what the row says (architecture, section 3).
 
-Nothing is called without a won claim. Who holds a row is decided by the ledger's token: a row of a
-lost attempt is taken over after its deadline and a grace, and an UNKNOWN row when an idempotent
-tool may be called again or a person has said that it did not happen.
+Nothing is called without a won claim. Who holds a row is decided by the ledger's token. The row of
+a lost attempt, or of one without an answer, is taken over after its deadline and a grace; an UNKNOWN
+row too, when a person has said that it did not happen, and at once when an idempotent tool may be
+called again. An ABORTED row is nobody's any more.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from interlock.audit.contract import Claim, LedgerRow, LedgerState
-from interlock.errors import BadResult, LedgerConflict, ToolFailed
+from interlock.errors import BadResult, EffectAborted, LedgerConflict, ToolFailed
 from interlock.tools.attempt import Ended, Job, Parts
 from interlock.tools.contract import Effect, ToolOutcome
-from interlock.tools.held import HeldEffect
+from interlock.tools.held import LOST, HeldEffect
 from interlock.tools.outcomes import failed, recorded, refused, unknown
 
 
@@ -32,7 +33,8 @@ class EffectAttempt:
         """Bring the effect as far as this attempt can.
 
         Raises:
-            LedgerConflict: another attempt holds the row (details: `retry_after_seconds`).
+            LedgerConflict: another attempt holds the row, or this one's call has no answer and may
+                still happen (details: `retry_after_seconds`).
             ToolUnavailable: the call failed, and another attempt may be made.
         """
         if self._call.resolution in ("happened", "abort"):
@@ -67,30 +69,44 @@ class EffectAttempt:
     async def _follow(self, row: LedgerRow) -> Ended:
         if row.state is LedgerState.DONE:
             return Ended(recorded(row.result, row.error), row.token)
+        if row.state is LedgerState.ABORTED:
+            return Ended(self._aborted(), row.token)
         if row.state is LedgerState.UNKNOWN:
             return await self._follow_unknown(row)
         if row.state is LedgerState.CLAIMED:
-            held = await self._take_from_lost(row)
-            return await (held.make() if self._is_idempotent else held.reconcile_or_make())
+            return await self._follow_claimed(row)
         raise self._job.conflict(self._parts.grace)  # FAILED just now: the next claim wins it
+
+    async def _follow_claimed(self, row: LedgerRow) -> Ended:
+        self._wait_for_end(row)
+        if self._is_idempotent and not row.error:
+            return await (await self._take_over(row, 1, in_doubt=True)).make()
+        rounds = 2 if self._job.tool.contract.reconciles else 0
+        held = await self._take_over(row, rounds, in_doubt=True)
+        return await held.reconcile_or_make(row)
 
     async def _follow_unknown(self, row: LedgerRow) -> Ended:
         if self._call.resolution == "did_not_happen":
             if row.token == self._call.resolved_token:
-                return await (await self._take_over(row, in_doubt=False)).make()
+                self._wait_for_end(row)
+                return await (await self._take_over(row, 1, in_doubt=False)).make()
         elif self._is_idempotent and not self._job.is_last(row.token):
-            return await (await self._take_over(row, in_doubt=True)).make()
+            return await (await self._take_over(row, 1, in_doubt=True)).make()
         return Ended(unknown(self._name, row, row.error), row.token)
 
-    async def _take_from_lost(self, row: LedgerRow) -> HeldEffect:
+    def _wait_for_end(self, row: LedgerRow) -> None:
+        """Let Temporal come back when the row's call is over for certain."""
         left = row.deadline + self._parts.grace - self._parts.clock()
         if left > timedelta():
             raise self._job.conflict(left)
-        return await self._take_over(row, in_doubt=self._is_idempotent)
 
-    async def _take_over(self, row: LedgerRow, *, in_doubt: bool) -> HeldEffect:
-        # Twice the timeout: asking what happened comes before the call.
-        deadline = self._parts.clock() + 2 * self._timeout
+    async def _take_over(self, row: LedgerRow, rounds: int, *, in_doubt: bool) -> HeldEffect:
+        """Make the row this attempt's, for so many of the tool's timeouts.
+
+        One is for the call, one for asking what happened before it; none for a row that is only
+        to be settled.
+        """
+        deadline = self._parts.clock() + rounds * self._timeout
         taken = await self._parts.ledger.take_over(row.effect_key, row.token, deadline)
         if not taken.won:
             raise self._job.conflict(self._parts.grace)
@@ -107,15 +123,20 @@ class EffectAttempt:
             )
         if row.state is LedgerState.DONE:
             return Ended(recorded(row.result, row.error), row.token)
-        if row.state is LedgerState.FAILED:
+        if row.state is LedgerState.ABORTED:
             return Ended(self._aborted(), row.token)
+        if row.state is LedgerState.FAILED:
+            certain = ToolFailed(f"{self._name!r} did not happen: {row.error}")
+            return Ended(failed(certain), row.token)
         if row.state is LedgerState.CLAIMED:
-            await (await self._take_from_lost(row)).settle_unknown("the attempt was lost")
+            self._wait_for_end(row)
+            held = await self._take_over(row, 0, in_doubt=True)
+            await held.settle_unknown(row.error or LOST)
         return await self._resolve(row)
 
     async def _resolve(self, row: LedgerRow) -> Ended:
         if self._call.resolution == "abort":
-            outcome, state, result = self._aborted(), LedgerState.FAILED, None
+            outcome, state, result = self._aborted(), LedgerState.ABORTED, None
         else:
             try:
                 given = self._job.tool.typed_result(self._call.resolved_result)
@@ -131,7 +152,7 @@ class EffectAttempt:
 
     def _aborted(self) -> ToolOutcome:
         return failed(
-            ToolFailed(
+            EffectAborted(
                 f"a reviewer ended {self._name!r}: nobody knows whether it happened. Do not call "
                 "it again."
             )

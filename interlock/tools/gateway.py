@@ -100,7 +100,8 @@ class ToolGateway:
         Raises:
             UnknownTool: no tool has the call's name.
             ToolUnavailable: the call failed, and another attempt may be made.
-            LedgerConflict: another attempt holds the row (details: `retry_after_seconds`).
+            LedgerConflict: another attempt holds the row, or this one's call has no answer and may
+                still happen (details: `retry_after_seconds`).
         """
         tool = self._tools.get(call.tool)
         if tool is None:

@@ -1,14 +1,15 @@
 """An effect whose ledger row this attempt holds: make the call, find out what became of it, settle.
 
-A row says FAILED only when the effect did not happen for certain. When nobody can tell it says
-UNKNOWN, until the tool's `reconcile`, the next call of an idempotent tool with the same key, or a
+A row says FAILED only when the effect did not happen for certain. A call without an answer may
+still take effect until its deadline, so its row stays CLAIMED until then, as that of a lost attempt
+does: nobody's "it did not happen" counts before, and no person is asked. When nobody can tell
+afterwards the row says UNKNOWN, until the next call of an idempotent tool with the same key, or a
 person tells. A result that cannot be used (wrong form, too large) is DONE all the same, with as
 much of it as can be kept and the error: the effect did happen.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from interlock.audit.contract import LedgerRow, LedgerState
@@ -24,6 +25,9 @@ from interlock.tools.calling import CallEnded, Caller
 from interlock.tools.contract import Effect, ToolOutcome
 from interlock.tools.definition import taken
 from interlock.tools.outcomes import check_answer, failed, recorded, refused, unknown
+
+LOST = "the attempt was lost"
+"""What became of a call whose row has no note."""
 
 
 class HeldEffect:
@@ -49,7 +53,7 @@ class HeldEffect:
 
         Raises:
             ToolUnavailable: it failed, and another attempt may be made.
-            LedgerConflict: the row was taken over meanwhile.
+            LedgerConflict: it has no answer and may still happen, or the row was taken over.
         """
         reason = self._reason_not_to_call()
         if reason is not None:
@@ -63,7 +67,7 @@ class HeldEffect:
         try:
             value = await self._job.caller.call(
                 self._job.tool.implementation(),
-                self._job.arguments,
+                self._job.arguments_until(self._row.deadline),
                 min(seconds, self._contract.timeout_seconds),
             )
         except (ModelMistake, ToolFailed) as error:
@@ -75,19 +79,27 @@ class HeldEffect:
         await self._parts.probe("after_call", self._job.call)
         return await self._settle_answer(value)
 
-    async def reconcile_or_make(self) -> Ended:
-        """Ask the tool what became of a lost attempt, and make the call if it did not happen.
+    async def reconcile_or_make(self, earlier: LedgerRow) -> Ended:
+        """Ask the tool what became of an earlier call, and make another if it did not happen.
+
+        Args:
+            earlier: The row as the earlier attempt left it. Its deadline and the grace are over.
 
         Raises:
             ToolUnavailable: the call failed, and another attempt may be made.
-            LedgerConflict: the row was taken over meanwhile.
+            LedgerConflict: it has no answer and may still happen, or the row was taken over.
         """
-        known, answer = await self._reconcile(is_early=False)
+        why = earlier.error or LOST
+        known, answer = await self._reconcile()
         if known == "happened":
             return await self._settle_answer(answer)
-        if known == "did_not_happen":
-            return await self.make()
-        return await self.settle_unknown(f"the attempt was lost, and {answer}")
+        if known == "unknown":
+            return await self.settle_unknown(f"{why}, and {answer}")
+        self._in_doubt = False
+        # A lost attempt is nobody's failure, so it is made up for.
+        if earlier.error and self._job.is_over(self._row.token):
+            return await self._unavailable(why)
+        return await self.make()
 
     async def settle_unknown(self, why: str) -> Ended:
         """Settle the row as UNKNOWN: a person has to look.
@@ -113,20 +125,21 @@ class HeldEffect:
         return None
 
     async def _after_doubt(self, error: Exception) -> Ended:
-        """Find out what became of a call that ended without an answer."""
+        """Find out what became of a call that ended without an answer, as far as that is possible."""
         why = str(error) if isinstance(error, CallEnded) else f"{type(error).__name__}: {error}"
         self._in_doubt = True
         is_repeatable = self._contract.effect is Effect.IDEMPOTENT
         if is_repeatable and not self._is_over:
             return await self._unavailable(why)
-        known, answer = await self._reconcile(is_early=True)
+        known, answer = await self._reconcile()
         if known == "happened":
             return await self._settle_answer(answer)
-        may_still_happen = isinstance(error, CallEnded) and error.still_running
-        if known == "unknown" or may_still_happen:
+        await self._parts.ledger.note(self._row.effect_key, self._row.token, why)
+        # Its deadline does not end it, or nobody comes back after the deadline.
+        outlives = isinstance(error, CallEnded) and error.still_running
+        if outlives or self._job.caller.stopping:
             return await self.settle_unknown(f"{why}, and {answer}")
-        self._in_doubt = False
-        return await self._unavailable(why)
+        raise self._job.conflict(self._row.deadline + self._parts.grace - self._parts.clock(), why)
 
     @property
     def _is_over(self) -> bool:
@@ -146,27 +159,20 @@ class HeldEffect:
             return ended
         raise error
 
-    async def _reconcile(self, *, is_early: bool) -> tuple[str, Any]:
+    async def _reconcile(self) -> tuple[str, Any]:
         """Ask the tool what happened.
 
-        Args:
-            is_early: The call has only just ended, and the other side may still be working on it:
-                None counts when it is said again after the grace.
-
         Returns:
-            'happened' and the result; 'did_not_happen' or 'unknown', and why in words.
+            'happened' and the result; 'did_not_happen' (so far) or 'unknown', and why in words.
         """
         if not self._contract.reconciles:
             return "unknown", "the tool cannot tell what happened"
         try:
             found = await self._ask_tool()
-            if found is None and is_early:
-                await asyncio.sleep(self._parts.grace.total_seconds())
-                found = await self._ask_tool()
         except Exception as error:  # noqa: BLE001  whatever it raises, the tool cannot tell
             return "unknown", f"asking what happened failed: {type(error).__name__}: {error}"
         if found is None:
-            return "did_not_happen", "the tool says that it did not happen"
+            return "did_not_happen", "the tool does not find it, at least not yet"
         return "happened", found
 
     async def _ask_tool(self) -> Any:

@@ -26,8 +26,7 @@ def activity_timeout(contract: ToolContract) -> timedelta:
     """Return a start-to-close timeout that one attempt of the gateway always keeps.
 
     An attempt may ask what happened to a lost call, make its own, and ask what happened to that:
-    three times the tool's timeout. The rest is for the grace before an answer counts and for the
-    ledger.
+    three times the tool's timeout. The rest is for the ledger.
     """
     rounds = 3 if contract.reconciles else 1
     return rounds * timedelta(seconds=contract.timeout_seconds) + _OVERHEAD

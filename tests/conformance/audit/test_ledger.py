@@ -12,7 +12,7 @@ from interlock.context import CallContext
 from interlock.errors import DeveloperError, LedgerConflict, NotSerializable
 
 DONE, FAILED, UNKNOWN = LedgerState.DONE, LedgerState.FAILED, LedgerState.UNKNOWN
-CLAIMED = LedgerState.CLAIMED
+CLAIMED, ABORTED = LedgerState.CLAIMED, LedgerState.ABORTED
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -169,12 +169,12 @@ async def test_holder_learns_what_happened_after_all(ledger, make_claim):
     await ledger.settle("k", 1, UNKNOWN, error="no answer")
 
     assert await ledger.settle("k", 1, DONE, result=1)
-    assert not await ledger.resolve("k", FAILED)
+    assert not await ledger.resolve("k", ABORTED)
     row = await ledger.find("k")
     assert (row.state, row.result, row.error) == (DONE, 1, "")
 
 
-@pytest.mark.parametrize("state", [DONE, FAILED])
+@pytest.mark.parametrize("state", [DONE, ABORTED])
 async def test_persons_word_settles_an_unknown_row(ledger, make_claim, state):
     """Resolving writes the person's word, and the lost attempt can no longer settle."""
     await ledger.claim(make_claim("k"))
@@ -186,7 +186,23 @@ async def test_persons_word_settles_an_unknown_row(ledger, make_claim, state):
     assert (row.state, row.token) == (state, 2)
     assert (row.result, row.error) == ({"ref": 1}, "asked the bank")
     assert not await ledger.settle("k", 1, DONE, result="late")
-    assert not await ledger.resolve("k", FAILED if state == DONE else DONE)
+    assert not await ledger.resolve("k", ABORTED if state == DONE else DONE)
+
+
+async def test_an_aborted_effect_is_never_claimed_again(ledger, make_claim):
+    """Nobody knows whether it happened, so no claim and no takeover wins it, and none is spent."""
+    await ledger.claim(make_claim("k"))
+    await ledger.settle("k", 1, UNKNOWN)
+    await ledger.resolve("k", ABORTED, error="ended by rita")
+
+    again = await ledger.claim(make_claim("k", request_id="r"))
+    taken = await ledger.take_over("k", 2, LATER)
+
+    assert not again.won
+    assert not taken.won
+    assert (again.row.state, again.row.token, again.row.error) == (ABORTED, 2, "ended by rita")
+    assert await ledger.find("k") == again.row
+    assert (await ledger.claim(make_claim("k2", request_id="r"))).won
 
 
 async def test_two_persons_resolve_once(ledger, make_claim):
@@ -194,7 +210,7 @@ async def test_two_persons_resolve_once(ledger, make_claim):
     await ledger.claim(make_claim("k"))
     await ledger.settle("k", 1, UNKNOWN)
 
-    heard = await asyncio.gather(ledger.resolve("k", DONE), ledger.resolve("k", FAILED))
+    heard = await asyncio.gather(ledger.resolve("k", DONE), ledger.resolve("k", ABORTED))
 
     assert sorted(heard) == [False, True]
 
@@ -205,6 +221,29 @@ async def test_a_claimed_row_is_not_resolved(ledger, make_claim):
 
     assert not await ledger.resolve("k", DONE)
     assert await ledger.find("k") == first.row
+
+
+async def test_the_holder_notes_why_it_is_in_doubt(ledger, make_claim):
+    """A note is kept on the row, which stays CLAIMED; the next holder begins without it."""
+    first = await ledger.claim(make_claim("k"))
+
+    await ledger.note("k", 1, "connection reset")
+
+    row = await ledger.find("k")
+    assert row == first.row.model_copy(update={"error": "connection reset"})
+    assert (await ledger.take_over("k", 1, LATER)).row.error == ""
+
+
+async def test_a_note_of_another_attempt_changes_nothing(ledger, make_claim):
+    """Who holds a row no more, and who has settled it, notes nothing."""
+    await ledger.claim(make_claim("k"))
+    await ledger.take_over("k", 1, LATER)
+    await ledger.note("k", 1, "late")
+    assert (await ledger.find("k")).error == ""
+
+    await ledger.settle("k", 2, UNKNOWN, error="no answer")
+    await ledger.note("k", 2, "late")
+    assert (await ledger.find("k")).error == "no answer"
 
 
 async def test_decision_is_spent_on_one_effect(ledger, make_claim):
@@ -288,18 +327,21 @@ async def test_unclaimed_effects_are_refused(ledger):
         ledger.settle("nope", 1, DONE),
         ledger.resolve("nope", DONE),
         ledger.take_over("nope", 1, LATER),
+        ledger.note("nope", 1, "why"),
     ):
         with pytest.raises(LedgerConflict, match="no effect 'nope': claim it first"):
             await call
 
 
 async def test_impossible_outcomes_are_refused(ledger, make_claim):
-    """An effect cannot be settled as CLAIMED, nor resolved as UNKNOWN."""
+    """An effect is not settled as CLAIMED or ABORTED, nor resolved as UNKNOWN or FAILED."""
     await ledger.claim(make_claim("k"))
-    with pytest.raises(DeveloperError, match="DONE, FAILED, UNKNOWN"):
-        await ledger.settle("k", 1, CLAIMED)
-    with pytest.raises(DeveloperError, match="DONE, FAILED"):
-        await ledger.resolve("k", UNKNOWN)
+    for state in (CLAIMED, ABORTED):
+        with pytest.raises(DeveloperError, match="Allowed: DONE, FAILED, UNKNOWN"):
+            await ledger.settle("k", 1, state)
+    for state in (UNKNOWN, FAILED):
+        with pytest.raises(DeveloperError, match="Allowed: DONE, ABORTED"):
+            await ledger.resolve("k", state)
 
 
 async def test_times_are_utc(ledger, make_claim):

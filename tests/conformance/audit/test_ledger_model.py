@@ -41,6 +41,7 @@ class Row:
     state: LedgerState = CLAIMED
     token: int = 1
     result: int | None = None
+    note: str = ""
 
 
 @dataclass
@@ -76,6 +77,12 @@ class Model:
         if row.token == token and row.state in (CLAIMED, UNKNOWN):
             self.rows[key] = Row(state, token, result)
         return self.rows[key].token == token and self.rows[key].state == state
+
+    def note(self, key: str, token: int, why: str) -> None:
+        """Keep the holder's note."""
+        row = self.rows[key]
+        if row.token == token and row.state == CLAIMED:
+            row.note = why
 
     def resolve(self, key: str, state: LedgerState, result: int) -> bool:
         """Say whether there was something to resolve."""
@@ -131,7 +138,14 @@ class Comparison(RuleBasedStateMachine):
             call = self.ledger.settle(self.prefix + key, token, outcome, result=result)
             assert self.run(call) == self.model.settle(key, token, outcome, result)
 
-    @rule(key=keys, state=st.sampled_from(["DONE", "FAILED"]), result=results)
+    @rule(key=keys, token=tokens, why=st.sampled_from(["reset", "no answer"]))
+    def note(self, key: str, token: int, why: str) -> None:
+        """Note why a call ended without an answer, with the right token or another."""
+        if key in self.model.rows:
+            self.run(self.ledger.note(self.prefix + key, token, why))
+            self.model.note(key, token, why)
+
+    @rule(key=keys, state=st.sampled_from(["DONE", "ABORTED"]), result=results)
     def resolve(self, key: str, state: str, result: int) -> None:
         """Say what happened, whether or not somebody asked."""
         if key in self.model.rows:
@@ -144,7 +158,7 @@ class Comparison(RuleBasedStateMachine):
         """The ledger holds what the model holds."""
         for key in ("k0", "k1", "k2"):
             row = self.run(self.ledger.find(self.prefix + key))
-            found = row and Row(row.state, row.token, row.result)
+            found = row and Row(row.state, row.token, row.result, row.error)
             assert found == self.model.rows.get(key)
 
 

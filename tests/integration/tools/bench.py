@@ -11,6 +11,7 @@ from typing import Any
 from interlock.audit.contract import Claim, LedgerRow
 from interlock.audit.ledger import SqlLedger
 from interlock.context import CallContext
+from interlock.errors import LedgerConflict, ToolUnavailable
 from interlock.tools import Effect, Tool, ToolCall, tool
 from interlock.tools.contract import Grant, ToolOutcome, action_digest, effect_key
 from interlock.tools.gateway import ToolGateway
@@ -70,18 +71,24 @@ class Shop:
 
     def __init__(self) -> None:
         self.paid: list[tuple[str, int]] = []
-        self.attempts = 0
+        self.calls: list[ToolCall] = []
+        """What each call was given, the newest last."""
         self.asked = 0
         self.behave: Callable[[str], Any] | None = None
         self.cannot_tell: Exception | None = None
 
+    @property
+    def attempts(self) -> int:
+        """How often it was called."""
+        return len(self.calls)
+
     async def pay(self, amount: int, call: ToolCall) -> dict[str, Any]:
         """Pay, again for each call."""
-        return await self._pay(amount, call.effect_key, honour_key=False)
+        return await self._pay(amount, call, honour_key=False)
 
     async def pay_once(self, amount: int, call: ToolCall) -> dict[str, Any]:
         """Pay once for each key."""
-        return await self._pay(amount, call.effect_key, honour_key=True)
+        return await self._pay(amount, call, honour_key=True)
 
     async def find(self, key: str) -> dict[str, Any] | None:
         """Say what happened to a key."""
@@ -91,8 +98,9 @@ class Shop:
         found = [amount for reference, amount in self.paid if reference == key]
         return {"paid": found[0]} if found else None
 
-    async def _pay(self, amount: int, key: str, *, honour_key: bool) -> dict[str, Any]:
-        self.attempts += 1
+    async def _pay(self, amount: int, call: ToolCall, *, honour_key: bool) -> dict[str, Any]:
+        key = call.effect_key
+        self.calls.append(call)
         await self._point("before")
         if not (honour_key and any(reference == key for reference, _ in self.paid)):
             self.paid.append((key, amount))
@@ -192,6 +200,17 @@ class Bench:
     def pass_deadline(self, seconds: float = 5) -> None:
         """Let a lost attempt's deadline and the grace pass."""
         self.clock.advance(seconds + GRACE)
+
+    async def carry_out(self, gateway: ToolGateway, call: ToolCall | None = None) -> ToolOutcome:
+        """Make attempts as Temporal does, by the clock of the bench, until there is an outcome."""
+        for attempt in range(1, 30):
+            try:
+                return await gateway.run(call or self.call(), attempt=attempt)
+            except LedgerConflict as conflict:
+                self.clock.advance(conflict.details["retry_after_seconds"])
+            except ToolUnavailable:
+                continue
+        raise AssertionError("the call does not come to an end")
 
     async def row(self, call: ToolCall | None = None) -> LedgerRow:
         """Return the ledger's row of a call."""

@@ -37,7 +37,8 @@ class Hanging:
         ("external", "before", LedgerState.UNKNOWN),
         ("external", "after", LedgerState.UNKNOWN),
         ("idempotent", "after", LedgerState.UNKNOWN),
-        ("reconciling", "before", LedgerState.FAILED),
+        ("reconciling", "before", LedgerState.UNKNOWN),
+        ("idempotent_asked", "before", LedgerState.UNKNOWN),
         ("reconciling", "after", LedgerState.DONE),
     ],
 )
@@ -55,8 +56,47 @@ async def test_a_cancelled_call_is_settled(
     assert hanging.cancelled
     assert (await bench.row()).state is state
     ((_, outcome, token),) = bench.observer.calls
-    assert outcome.status == {"UNKNOWN": "unknown", "FAILED": "failed", "DONE": "done"}[state]
+    assert outcome.status == ("done" if state is LedgerState.DONE else "unknown")
     assert token == 1
+
+
+async def test_a_cancelled_call_that_cannot_be_told_is_unknown(bench: Bench) -> None:
+    """A tool that does not answer what happened is no reason to leave the row open."""
+    hanging = Hanging("after")
+    bench.shop.behave = hanging
+    bench.shop.cannot_tell = LookupError("no index")
+    running = asyncio.ensure_future(bench.gateway(bench.tool("reconciling")).run(bench.call()))
+    await hanging.reached.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    row = await bench.row()
+    assert row.state is LedgerState.UNKNOWN
+    assert "it was cancelled" in row.error
+    assert "LookupError: no index" in row.error
+
+
+async def test_a_cancellation_while_the_tool_is_asked_leaves_no_open_row(bench: Bench) -> None:
+    """The call ended by itself in doubt; nobody comes back to find out, so the row says UNKNOWN."""
+    asked, resume = asyncio.Event(), asyncio.Event()
+
+    def lose(point: str) -> None:
+        if point == "before":
+            raise ConnectionError("reset")
+
+    async def find_nothing(key: str) -> None:
+        asked.set()
+        await resume.wait()
+
+    bench.shop.behave = lose
+    bench.shop.find = find_nothing  # type: ignore[method-assign]
+    running = asyncio.ensure_future(bench.gateway(bench.tool("reconciling")).run(bench.call()))
+    await asked.wait()
+    running.cancel()
+    resume.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await bench.row()).state is LedgerState.UNKNOWN
 
 
 async def test_a_cancelled_read_ends_at_once(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 import pytest
@@ -228,7 +229,7 @@ async def test_attempts_end(bench: Bench) -> None:
     assert bench.shop.attempts == 2
 
 
-async def test_an_unknown_outcome_is_raised(bench: Bench, pay: Tool) -> None:
+async def test_an_unknown_outcome_is_raised(bench: Bench) -> None:
     """There is no desk to ask at; the error carries what is known."""
 
     def behave(point: str) -> None:
@@ -236,9 +237,12 @@ async def test_an_unknown_outcome_is_raised(bench: Bench, pay: Tool) -> None:
             raise ConnectionError("reset")
 
     bench.shop.behave = behave
-    with pytest.raises(OutcomeUnknown) as caught:
-        await pay.ainvoke({"amount": 7})
-    assert caught.value.details["known"]["token"] == 1
+    bench.clock = lambda: datetime.now(UTC)  # type: ignore[assignment]
+    made = bench.tool("external", timeout_seconds=0.2)
+    with opened(direct(bench, made)), pytest.raises(OutcomeUnknown) as caught:
+        await made.ainvoke({"amount": 7})
+    assert caught.value.details["known"]["token"] == 2
+    assert len(bench.shop.paid) == 1
 
 
 class State(TypedDict, total=False):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from interlock.audit.contract import LedgerState
 from interlock.errors import ConfigError, ToolFailed, ToolRetry, ToolUnavailable, UnknownTool
-from interlock.tools import Effect, Risk, tool
+from interlock.tools import Effect, Risk, ToolCall, tool
 from tests.integration.tools.bench import Bench
 
 
@@ -258,3 +260,35 @@ async def test_a_result_that_cannot_be_used_is_no_reason_to_call_again(
         assert (again.status, again.code, again.replayed) == ("failed", code, True)
         assert again.message == outcome.message
     assert len(calls) == 1
+
+
+async def test_calls_that_hang_delay_no_other(bench: Bench, release: threading.Event) -> None:
+    """Sync tools that block have threads of their own; the next effect is made at once, and once."""
+    paid: list[int] = []
+
+    @tool(effect=Effect.EXTERNAL, timeout_seconds=20)
+    def pay(amount: int) -> int:
+        """Hang, or pay."""
+        if amount == 0:
+            release.wait()
+        paid.append(amount)
+        return amount
+
+    async def count(point: str, call: ToolCall) -> None:
+        if point == "before_call":
+            begun.append(call.effect_key)
+            if len(begun) == many:
+                all_begun.set()
+
+    many, begun, all_begun = 40, list[str](), asyncio.Event()  # more than the loop's own threads
+    gateway = bench.gateway(pay, probe=count)
+    hanging = [
+        asyncio.ensure_future(gateway.run(bench.call(0, effect_key=f"hangs {number}")))
+        for number in range(many)
+    ]
+    await all_begun.wait()
+    outcome = await gateway.run(bench.call(7))
+    assert (outcome.status, paid) == ("done", [7])
+    release.set()
+    assert {one.status for one in await asyncio.gather(*hanging)} == {"done"}
+    assert Counter(paid) == {7: 1, 0: many}

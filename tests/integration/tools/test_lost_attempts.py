@@ -33,16 +33,6 @@ def killed_at(bench: Bench, kind: str, point: str) -> ToolGateway:
     return bench.gateway(bench.tool(kind), probe=probe)
 
 
-async def retried(bench: Bench, gateway: ToolGateway, call: ToolCall) -> ToolOutcome:
-    """Run the next attempts of another worker, as Temporal would, until there is an outcome."""
-    for attempt in (2, 3):
-        try:
-            return await gateway.run(call, attempt=attempt)
-        except LedgerConflict as conflict:
-            bench.clock.advance(conflict.details["retry_after_seconds"])
-    raise AssertionError("two attempts should do")
-
-
 @pytest.mark.parametrize("kind", ["reconciling", "idempotent", "idempotent_asked"])
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_killed_worker_leaves_one_effect_and_its_result(
@@ -51,7 +41,7 @@ async def test_a_killed_worker_leaves_one_effect_and_its_result(
     """Wherever the process ends, the next one finishes the call and the effect is made once."""
     with pytest.raises(Killed):
         await killed_at(bench, kind, point).run(bench.call())
-    outcome = await retried(bench, bench.gateway(bench.tool(kind)), bench.call())
+    outcome = await bench.carry_out(bench.gateway(bench.tool(kind)))
     assert (outcome.status, outcome.result) == ("done", {"paid": 7})
     assert len(bench.shop.paid) == 1
     assert (await bench.row()).state is LedgerState.DONE
@@ -65,7 +55,7 @@ async def test_without_reconcile_a_killed_worker_leaves_at_most_one_effect(
     """It is never silently repeated and never silently dropped: a person is asked."""
     with pytest.raises(Killed):
         await killed_at(bench, "external", point).run(bench.call())
-    outcome = await retried(bench, bench.gateway(bench.tool("external")), bench.call())
+    outcome = await bench.carry_out(bench.gateway(bench.tool("external")))
     expected = "done" if point in ("before_claim", "after_settle") else "unknown"
     assert outcome.status == expected
     assert len(bench.shop.paid) == (0 if point in ("after_claim", "before_call") else 1)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from interlock.audit.contract import LedgerState
-from interlock.errors import LedgerConflict, ToolUnavailable
+from interlock.errors import LedgerConflict, ToolFailed, ToolUnavailable
 from interlock.tools import ToolCall
 from interlock.tools.gateway import ToolGateway
-from tests.integration.tools.bench import Bench, Killed
+from tests.integration.tools.bench import GRACE, Bench, Killed
 
 
 async def in_doubt(
@@ -24,9 +25,10 @@ async def in_doubt(
 
     bench.shop.behave = behave
     gateway = bench.gateway(bench.tool(kind, attempts=attempts))
-    outcome = await gateway.run(bench.call())
+    outcome = await bench.carry_out(gateway)
     assert outcome.status == "unknown"
     bench.shop.behave = None
+    bench.clock.advance(GRACE)
     return gateway, outcome.known
 
 
@@ -67,10 +69,16 @@ async def test_did_not_happen_makes_the_call(bench: Bench, kind: str) -> None:
     assert len(bench.shop.paid) == 1
 
 
-async def test_the_call_after_did_not_happen_has_its_own_attempts(bench: Bench) -> None:
+@pytest.mark.parametrize("error", [ToolUnavailable("down"), ConnectionError("reset")])
+async def test_the_call_after_did_not_happen_has_its_own_attempts(
+    bench: Bench, error: Exception
+) -> None:
     """Calls that were made before the person was asked are not counted against it."""
-    gateway, known = await in_doubt(bench, attempts=2)
-    failures: list[Exception] = [ToolUnavailable("down")]
+    bench.shop.cannot_tell = LookupError("no index")
+    gateway, known = await in_doubt(bench, "reconciling", attempts=2)
+    bench.shop.cannot_tell = None
+    bench.pass_deadline(10)
+    failures: list[Exception] = [error]
 
     def behave(point: str) -> None:
         if point == "before" and failures:
@@ -78,9 +86,7 @@ async def test_the_call_after_did_not_happen_has_its_own_attempts(bench: Bench) 
 
     bench.shop.behave = behave
     call = word(bench, known, "did_not_happen")
-    with pytest.raises(ToolUnavailable):
-        await gateway.run(call, attempt=1)
-    assert (await gateway.run(call, attempt=2)).status == "done"
+    assert (await bench.carry_out(gateway, call)).status == "done"
 
 
 async def test_did_not_happen_is_about_the_call_that_was_judged(bench: Bench) -> None:
@@ -93,7 +99,7 @@ async def test_did_not_happen_is_about_the_call_that_was_judged(bench: Bench) ->
 
     bench.shop.behave = lose_the_answer
     call = word(bench, known, "did_not_happen")
-    first = await gateway.run(call)
+    first = await bench.carry_out(gateway, call)
     assert first.status == "unknown"
     assert first.known["token"] > known["token"]
     assert (await gateway.run(call, attempt=2)).status == "unknown"
@@ -127,15 +133,73 @@ async def test_a_worker_killed_after_did_not_happen_is_asked_about(bench: Bench)
     assert len(bench.shop.paid) == 1
 
 
-async def test_abort_ends_the_call_as_failed(bench: Bench) -> None:
-    """Nothing is called, also not when the activity runs again on the FAILED row."""
+async def test_did_not_happen_counts_from_the_deadline_on(bench: Bench) -> None:
+    """What a person says while the effect may still happen is no reason yet to call again."""
+    begun = asyncio.Event()
+
+    async def hang(_: str) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    bench.shop.behave = hang
+    running = asyncio.ensure_future(bench.gateway(bench.tool("reconciling")).run(bench.call()))
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    bench.shop.behave = None
+    gateway = bench.gateway(bench.tool("reconciling"))
+    outcome = await gateway.run(bench.call())  # as after a reset of the cancelled run
+    assert outcome.status == "unknown"
+    call = word(bench, outcome.known, "did_not_happen")
+    with pytest.raises(LedgerConflict) as conflict:
+        await gateway.run(call)
+    assert bench.shop.attempts == 1
+    bench.clock.advance(conflict.value.details["retry_after_seconds"])
+    assert (await gateway.run(call, attempt=2)).status == "done"
+    assert bench.shop.attempts == 2
+
+
+async def test_abort_ends_the_effect_for_good(bench: Bench) -> None:
+    """Nothing is called, also not when the activity runs again on the ABORTED row."""
     gateway, known = await in_doubt(bench)
     call = word(bench, known, "abort")
     outcome = await gateway.run(call)
-    assert (outcome.status, outcome.code) == ("failed", "TOOL_FAILED")
+    assert (outcome.status, outcome.code) == ("failed", "EFFECT_ABORTED")
+    assert "a reviewer ended 'pay': nobody knows whether it happened" in outcome.message
     assert "Do not call it again" in outcome.message
-    assert (await bench.row()).state is LedgerState.FAILED
+    assert (await bench.row()).state is LedgerState.ABORTED
     assert await gateway.run(call, attempt=2) == outcome
+    assert bench.shop.attempts == 1
+
+
+async def test_an_aborted_effect_is_not_made_by_a_later_call(bench: Bench) -> None:
+    """A reset makes the same effect again: it is told why not, and its new decision is not spent."""
+    gateway, known = await in_doubt(bench)
+    await gateway.run(word(bench, known, "abort"))
+    grant = bench.grant(request_id="asked again")
+    again = await gateway.run(bench.call(grant=grant, must_have_grant=True))
+    assert (again.status, again.code) == ("failed", "EFFECT_ABORTED")
+    assert "nobody knows whether it happened" in again.message
+    row = await bench.row()
+    assert (row.state, row.request_id) == (LedgerState.ABORTED, None)
+    assert bench.shop.attempts == 1
+
+
+async def test_a_word_on_an_effect_that_has_failed_calls_nothing(bench: Bench) -> None:
+    """Certain is certain: the ledger's word stands against a person's."""
+
+    def refuse(_: str) -> None:
+        raise ToolFailed("closed")
+
+    bench.shop.behave = refuse
+    gateway = bench.gateway(bench.tool("external"))
+    await gateway.run(bench.call())
+    for resolution in ("happened", "abort"):
+        outcome = await gateway.run(word(bench, {"token": 1}, resolution, {"paid": 7}))
+        assert (outcome.status, outcome.code) == ("failed", "TOOL_FAILED")
+        assert "did not happen: closed" in outcome.message
+    assert (await bench.row()).state is LedgerState.FAILED
     assert bench.shop.attempts == 1
 
 

@@ -12,6 +12,7 @@ from interlock.errors import (
     BadArguments,
     BadResult,
     DecisionRefused,
+    EffectAborted,
     InterlockError,
     OutcomeUnknown,
     ResultTooLarge,
@@ -83,6 +84,7 @@ def test_a_recorded_result_is_marked() -> None:
     [
         (failed(ToolFailed("no")), ToolFailed, "no"),
         (failed(ToolUnavailable("down")), ToolUnavailable, "down"),
+        (failed(EffectAborted("who knows")), EffectAborted, "who knows"),
         (failed(ToolRetry("other")), ToolRetry, "other"),
         (failed(BadArguments("wrong")), BadArguments, "wrong"),
         (ToolOutcome(status="failed", code="ELSE", message="odd"), ToolFailed, "odd"),
