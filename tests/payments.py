@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,12 @@ async def running(database: Path, hold_dir: Path | None = None) -> AsyncIterator
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+async def passes(moment: datetime) -> None:
+    """Wait until a time of the clock is over."""
+    await asyncio.sleep((moment - datetime.now(UTC)).total_seconds() + 0.01)
+    assert datetime.now(UTC) > moment
 
 
 async def appears(path: Path) -> None:

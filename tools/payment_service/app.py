@@ -14,7 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tools.payment_service.store import RefundRequest, RefundStore, StoredRefund, open_store
+from tools.payment_service.store import (
+    RefundRequest,
+    RefundStore,
+    StoredRefund,
+    TooLate,
+    open_store,
+)
 
 _POLL_SECONDS = 0.02
 
@@ -64,7 +70,7 @@ def create_app(database: Path, hold_dir: Path | None = None) -> Starlette:
 
 
 async def make_refund(request: Request) -> Response:
-    """Pay money back. The same body twice is two refunds."""
+    """Pay money back, or answer 412 when its time is over. The same body twice is two refunds."""
     try:
         wanted = RefundRequest.model_validate_json(await request.body())
     except ValidationError as error:
@@ -73,7 +79,10 @@ async def make_refund(request: Request) -> Response:
     hold: Hold = request.state.hold
     store: RefundStore = request.state.store
     await hold.at("before-commit")
-    made = await store.add(wanted)
+    try:
+        made = await store.add(wanted)
+    except TooLate:
+        return JSONResponse({"error": "too late"}, status_code=412)
     await hold.at("after-commit")
     return _json(made, status_code=201)
 

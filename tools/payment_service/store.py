@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiosqlite
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS refund (
@@ -23,10 +23,21 @@ CREATE TABLE IF NOT EXISTS refund (
 )
 """
 _FIELDS = ("order_id", "amount", "currency", "reason", "reference", "created_at")
+# One statement is one transaction: SQLite reads its clock when it has the lock and writes.
+_INSERT = """
+INSERT INTO refund (order_id, amount, currency, reason, reference, created_at)
+SELECT :order_id, :amount, :currency, :reason, :reference, :created_at
+WHERE :not_after IS NULL OR julianday('now') <= julianday(:not_after)
+RETURNING id
+"""
 
 
-class RefundRequest(BaseModel):
-    """What a caller posts."""
+class TooLate(Exception):
+    """The time of a refund was over before it could be made; it was not made."""
+
+
+class _Refund(BaseModel):
+    """What a caller says of a refund."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,7 +49,14 @@ class RefundRequest(BaseModel):
     """The caller's own id. It is kept and searched, and not checked for being new."""
 
 
-class StoredRefund(RefundRequest):
+class RefundRequest(_Refund):
+    """What a caller posts."""
+
+    not_after: AwareDatetime | None = None
+    """When it may not be made any more, by the clock of this service."""
+
+
+class StoredRefund(_Refund):
     """A refund that was made."""
 
     id: str
@@ -52,25 +70,24 @@ class RefundStore:
         self._connection = connection
 
     async def add(self, request: RefundRequest) -> StoredRefund:
-        """Make a refund; when this returns, it is on disk."""
-        amount = request.amount.quantize(Decimal("0.01"))
-        created_at = datetime.now(UTC)
-        row = await self._connection.execute_insert(
-            "INSERT INTO refund (order_id, amount, currency, reason, reference, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                request.order_id,
-                str(amount),
-                request.currency,
-                request.reason,
-                request.reference,
-                created_at.isoformat(),
-            ),
-        )
-        if row is None:
-            raise RuntimeError("SQLite gave no row id for a refund.")
-        made = request.model_dump() | {"amount": amount}
-        return StoredRefund(id=_public_id(row[0]), created_at=created_at, **made)
+        """Make a refund; when this returns, it is on disk.
+
+        Raises:
+            TooLate: its time is over; it was not made.
+        """
+        made = request.model_dump(exclude={"not_after"}) | {
+            "amount": request.amount.quantize(Decimal("0.01")),
+            "created_at": datetime.now(UTC),
+        }
+        values = made | {
+            "amount": str(made["amount"]),
+            "created_at": made["created_at"].isoformat(),
+            "not_after": request.not_after and request.not_after.isoformat(),
+        }
+        rows = list(await self._connection.execute_fetchall(_INSERT, values))
+        if not rows:
+            raise TooLate
+        return StoredRefund(id=_public_id(rows[0][0]), **made)
 
     async def find(self, *, reference: str | None, order_id: str | None) -> list[StoredRefund]:
         """Return refunds in the order they were made, all of them without a filter."""

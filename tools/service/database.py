@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from interlock.errors import ToolUnavailable
 
 DEFAULT_URL = "sqlite+aiosqlite:///.interlock/shop/crm.db"
 """The CRM of a project folder."""
@@ -38,14 +41,19 @@ async def reading() -> AsyncIterator[AsyncSession]:
 
 
 @asynccontextmanager
-async def writing() -> AsyncIterator[AsyncSession]:
+async def writing(deadline: datetime | None = None) -> AsyncIterator[AsyncSession]:
     """Open a session that holds the write lock, so that what it checks still holds when it writes.
 
     Commits at the end, and rolls back when the block raises.
+
+    Raises:
+        ToolUnavailable: the end came after `deadline`; nothing was written.
     """
     async with AsyncSession(_engine(crm_url())) as session:
         await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
         yield session
+        if deadline is not None and datetime.now(UTC) > deadline:
+            raise ToolUnavailable("the CRM was ready too late; nothing was written")
         await session.commit()
 
 

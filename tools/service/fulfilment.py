@@ -25,8 +25,9 @@ async def replacement_order(
     Raises:
         ToolRetry: no such order, or it does not hold so many of that article.
         ToolFailed: the order was never sent, or the article is out of stock.
+        ToolUnavailable: the call's deadline is over; nothing was taken.
     """
-    async with writing() as session:
+    async with writing(call.deadline) as session:
         order = await read_order(session, order_id)
         _check_line(order, sku, quantity)
         await _take(session, sku, quantity)
@@ -61,8 +62,9 @@ async def address_change(
     Raises:
         ToolRetry: no such order.
         ToolFailed: the order has left the warehouse or was cancelled.
+        ToolUnavailable: the call's deadline is over; nothing was changed.
     """
-    async with writing() as session:
+    async with writing(call.deadline) as session:
         found = await session.exec(
             select(AddressHistoryRow).where(AddressHistoryRow.key == call.effect_key)
         )

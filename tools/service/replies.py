@@ -18,8 +18,9 @@ async def send_reply(customer_id: str, subject: str, body: str, *, call: ToolCal
 
     Raises:
         ToolRetry: there is no such customer.
+        ToolUnavailable: the call's deadline is over; nothing was sent.
     """
-    async with writing() as session:
+    async with writing(call.deadline) as session:
         if await session.get(CustomerRow, customer_id) is None:
             raise ToolRetry(
                 f"No customer {customer_id!r}. Use the customer_id of the order or the case."

@@ -8,14 +8,14 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from interlock.errors import ToolFailed, ToolRetry
+from interlock.errors import ToolFailed, ToolRetry, ToolUnavailable
 from tools.service.crm import customer_lookup, order_lookup
 from tools.service.fulfilment import address_change, find_replacement, replacement_order
 from tools.service.replies import find_reply, send_reply
@@ -215,6 +215,17 @@ async def test_a_reply_is_in_the_outbox_and_found_again(crm: Path, call: Any) ->
     assert _rows(crm, "SELECT customer_id, subject, body, reference FROM outbox_reply") == [
         ("C-0007", "Your lamp", "Dear Maya, it is done.", "k1")
     ]
+
+
+async def test_nothing_is_written_after_the_deadline_of_a_call(crm: Path, call: Any) -> None:
+    """A later attempt has asked by then and writes again, so the late one leaves no trace."""
+    late = call("k1").model_copy(update={"deadline": datetime.now(UTC) - timedelta(seconds=1)})
+    before = _dump(crm)
+    with pytest.raises(ToolUnavailable, match="too late"):
+        await send_reply("C-0007", "Your order", "It is on its way.", call=late)
+    with pytest.raises(ToolUnavailable, match="too late"):
+        await replacement_order("A-1040", "HL-MUG-TIDE", 2, "Two broken", call=late)
+    assert _dump(crm) == before
 
 
 async def test_a_reply_to_nobody_goes_back_to_the_model(crm: Path, call: Any) -> None:

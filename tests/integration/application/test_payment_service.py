@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+
+from tests.payments import passes
 
 
 def _body(reference: str = "ref-1", **changes: Any) -> dict[str, Any]:
@@ -62,6 +65,7 @@ async def test_the_same_post_twice_is_two_refunds(payments: Any) -> None:
         ({"currency": "euro"}, "currency"),
         ({"reference": ""}, "reference"),
         ({"note": "unknown field"}, "note"),
+        ({"not_after": "2026-03-02T10:00:00"}, "not_after"),  # no time zone
     ],
 )
 async def test_a_bad_refund_is_refused(payments: Any, changes: dict[str, Any], field: str) -> None:
@@ -71,6 +75,50 @@ async def test_a_bad_refund_is_refused(payments: Any, changes: dict[str, Any], f
         assert answer.status_code == 422
         assert [problem["loc"] for problem in answer.json()["problems"]] == [[field]]
         assert await _refunds(client) == []
+
+
+def _in(seconds: float) -> str:
+    """A time from now, in a zone of its own: the service compares times and not their text."""
+    zone = timezone(timedelta(hours=5, minutes=30))
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).astimezone(zone).isoformat()
+
+
+async def test_a_refund_is_not_made_after_its_time(payments: Any) -> None:
+    """What comes too late is refused and not made, whatever was made before it."""
+    async with payments.client() as client:
+        assert (await client.post("/refunds", json=_body(not_after=_in(60)))).status_code == 201
+        late = await client.post("/refunds", json=_body("ref-2", not_after=_in(-0.05)))
+        assert late.status_code == 412
+        assert late.json()["error"] == "too late"
+        assert [made["reference"] for made in await _refunds(client)] == ["ref-1"]
+
+
+@pytest.mark.parametrize(("seconds", "status", "made"), [(0.3, 412, 0), (30, 201, 1)])
+async def test_a_held_refund_looks_at_the_time_when_it_is_made(
+    start_payments: Any,
+    file_appears: Any,
+    tmp_path: Path,
+    seconds: float,
+    status: int,
+    made: int,
+) -> None:
+    """It came in time; whether it is made in time is decided at the commit."""
+    hold = tmp_path / "hold"
+    hold.mkdir()
+    gate = hold / "before-commit"
+    gate.touch()
+    async with (
+        start_payments(tmp_path / "payments.db", hold) as service,
+        service.client() as client,
+    ):
+        end = _in(seconds)
+        posting = asyncio.create_task(client.post("/refunds", json=_body(not_after=end)))
+        await file_appears(hold / "before-commit.reached")
+        if status == 412:
+            await passes(datetime.fromisoformat(end))
+        gate.unlink()
+        assert (await posting).status_code == status
+        assert len(await _refunds(client)) == made
 
 
 async def test_many_refunds_at_once_are_all_made(payments: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from interlock.errors import ToolFailed, ToolRetry
+from interlock.errors import ToolFailed, ToolRetry, ToolUnavailable
+from tests.payments import passes
 from tools.service.payments import find_refund, refund
 
 _AMOUNT = Decimal("89.00")
@@ -95,6 +98,53 @@ async def test_a_lost_answer_is_no_clear_no(
         found = await find_refund(call("k1"))
         assert found is not None
         assert found.amount == _AMOUNT
+
+
+async def test_a_slow_service_pays_no_more_after_the_deadline(
+    crm: Path,
+    start_payments: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Any,
+) -> None:
+    """The tool gives up before its call is over, and the service refuses what it has not done then."""
+    hold = tmp_path / "hold"
+    hold.mkdir()
+    gate = hold / "before-commit"
+    gate.touch()
+    deadline = datetime.now(UTC) + timedelta(seconds=4)
+    made = call("k1").model_copy(update={"deadline": deadline})
+    async with start_payments(tmp_path / "payments.db", hold) as service:
+        monkeypatch.setenv("SHOP_PAYMENTS_URL", service.url)
+        with pytest.raises(httpx.ReadTimeout):
+            await refund("A-1042", _AMOUNT, "Arrived broken", call=made)
+        assert datetime.now(UTC) < deadline
+        await passes(deadline)
+        gate.unlink()
+        assert await service.stop() == 0  # it ends what it has in hand first
+    async with start_payments(tmp_path / "payments.db") as service:
+        assert await _count(service) == 0
+
+
+async def test_a_refund_that_comes_too_late_may_be_tried_again(
+    crm: Path, payments: Any, call: Any
+) -> None:
+    """The service's word that it did nothing is certain; the next attempt has another deadline."""
+    late = datetime.now(UTC) - timedelta(seconds=1)
+    with pytest.raises(ToolUnavailable, match="too late"):
+        await refund(
+            "A-1042", _AMOUNT, "Broken", call=call("k1").model_copy(update={"deadline": late})
+        )
+    assert await _count(payments) == 0
+
+
+async def test_a_service_that_is_not_there_was_sent_nothing(
+    crm: Path, payments: Any, call: Any
+) -> None:
+    """A refused connection is no doubt: nothing was sent."""
+    await payments.stop(signal.SIGKILL)
+    with pytest.raises(ToolUnavailable, match="nothing was sent"):
+        await refund("A-1042", _AMOUNT, "Broken", call=call("k1"))
 
 
 async def test_without_an_address_nothing_is_sent(
