@@ -6,10 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.api.enums.v1 import EventType
 
 from interlock.app import database_url
 from interlock.audit.database import Database
@@ -20,16 +17,9 @@ from tests.crash.refunds import RefundStage
 from tests.crash.reviewer import requests_in
 from tests.crash.support import MESSAGE, ORDER
 from tests.crash.trials import workers
-
-Handle = WorkflowHandle[Any, Any]
+from tests.resets import Handle, numbers_of, reset
 
 SIGNAL = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
-
-EXCLUDED = (
-    ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
-    ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
-)
-
 
 INPUTS: dict[str, Any] = {
     "cashier": {"order_id": ORDER, "amount": "89.00", "reason": "arrived broken"},
@@ -68,30 +58,10 @@ class Approver:
             await handle.signal("decide", decision)
 
 
-async def reset(client: Client, handle: Handle, at: int, *, reapply: bool) -> Handle:
-    """Reset a run to the end of a workflow task and return the new run."""
-    answer = await client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=handle.id, run_id=handle.run_id or ""),
-            reason="to see whether it pays again",
-            workflow_task_finish_event_id=at,
-            request_id=uuid.uuid4().hex,
-            reset_reapply_exclude_types=() if reapply else EXCLUDED,
-        )
-    )
-    return client.get_workflow_handle(handle.id, run_id=answer.run_id)
-
-
 async def lineage_of(handle: Handle) -> str:
     """Id of the first run of a run's chain."""
     described = await handle.describe()
     return described.raw_description.workflow_execution_info.first_run_id
-
-
-async def numbers_of(handle: Handle, kind: EventType.ValueType) -> list[int]:
-    """Numbers of a run's events of one type."""
-    return [e.event_id async for e in handle.fetch_history_events() if e.event_type == kind]
 
 
 @pytest.mark.parametrize("reapply", [True, False], ids=["signals re-applied", "signals left out"])
