@@ -1,10 +1,14 @@
-"""Where a trial kills the worker. `strike` waits for the moment and says whether it came."""
+"""Where a trial does harm: it kills the worker, or keeps the payment service from answering.
+
+`strike` waits for the moment and says whether it came.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from temporalio.client import WorkflowHandle
 
@@ -31,6 +35,7 @@ class Struck:
 class AtEvent:
     """As soon as the run's history has an event."""
 
+    kills: ClassVar[bool] = True
     number: int
     kill: Kill | None = None
 
@@ -52,6 +57,7 @@ class AtEvent:
 class InService:
     """While the payment service has the refund in hand."""
 
+    kills: ClassVar[bool] = True
     hold: Hold
     kill: Kill | None = None
 
@@ -71,9 +77,48 @@ class InService:
 
 
 @dataclass(frozen=True)
+class SlowService:
+    """While the payment service is so slow that the tool gives up on it; the worker lives on."""
+
+    kills: ClassVar[bool] = False
+    goes_on: Literal["in time", "too late"]
+    """Whether the service goes on before the call's deadline, or when the next call has begun."""
+    kill: Kill | None = None
+
+    @property
+    def name(self) -> str:
+        """'slow service, too late'."""
+        return f"slow service, {self.goes_on}"
+
+    async def strike(self, run: Struck) -> bool:
+        """Hold the refund until the tool has left and asked what became of it, then let it go on."""
+        gate, reached = run.holds / "before-commit", run.holds / "before-commit.reached"
+        gate.touch()
+        await appears(reached)
+        reached.unlink()
+        if self.goes_on == "in time":
+            await _attempt_ends(run.handle)
+        else:
+            await appears(reached)
+        gate.unlink()
+        return True
+
+
+async def _attempt_ends(handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait until an attempt of the run's activity has failed."""
+    while True:  # a history tells of an activity's attempts only when the last one is over
+        description = await handle.describe()
+        pending = description.raw_description.pending_activities
+        if any(activity.HasField("last_failure") for activity in pending):
+            return
+        await asyncio.sleep(0.05)
+
+
+@dataclass(frozen=True)
 class ByItself:
     """Where the worker kills itself: in a tool call, or after a superstep."""
 
+    kills: ClassVar[bool] = True
     name: str
     kill: Kill
 
@@ -83,7 +128,7 @@ class ByItself:
         return True
 
 
-Point = AtEvent | InService | ByItself
+Point = AtEvent | InService | SlowService | ByItself
 
 
 def in_call(point: CallPoint, tool: str = "refund") -> ByItself:
@@ -99,5 +144,7 @@ def after_step(step: int) -> ByItself:
 HOOKS: tuple[Point, ...] = (
     *(in_call(point) for point in get_args(CallPoint)),
     *(InService(hold) for hold in get_args(Hold)),
+    SlowService("in time"),
+    SlowService("too late"),
 )
 """Every point of a refund."""

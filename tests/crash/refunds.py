@@ -66,7 +66,7 @@ class RefundStage:
             )
 
     async def run(self, variant: Variant, point: Point | None = None) -> Outcome:
-        """Let a customer ask for a refund, with the worker killed at `point`."""
+        """Let a customer ask for a refund, with harm done at `point`."""
         async with self.shop(variant) as shop:
             trial = Trial(
                 client=self.client,

@@ -1,4 +1,7 @@
-"""A worker is killed with SIGKILL anywhere in a refund: one refund, one approval, one result."""
+"""A worker is killed with SIGKILL anywhere in a refund, or the payment service is slow: one refund.
+
+And one approval, and one result.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.points import HOOKS, AtEvent, InService, Point, after_step, in_call
+from tests.crash.points import HOOKS, AtEvent, InService, Point, SlowService, after_step, in_call
 from tests.crash.refunds import RefundStage, Variant
 from tests.crash.trials import Outcome, run_all
 from tests.proofs import write_proof
@@ -24,7 +27,12 @@ SAMPLE: tuple[Point, ...] = (
 )
 """Points of every plain test run: each hook, and a few moments from start to end."""
 
-SAMPLE_BLIND: tuple[Point, ...] = (in_call("after_claim"), InService("before-commit"))
+SAMPLE_BLIND: tuple[Point, ...] = (
+    in_call("after_claim"),
+    InService("before-commit"),
+    SlowService("in time"),
+    SlowService("too late"),
+)
 
 
 def problems(outcome: Outcome, calm: Outcome) -> list[str]:
@@ -37,7 +45,7 @@ def problems(outcome: Outcome, calm: Outcome) -> list[str]:
         expected += Counter(["decision refund requested", "tool_call refund unknown"])
         expected += Counter([f"decision refund {words[0]}"])
     checks = {
-        "the worker was not killed": outcome.killed,
+        "its moment did not come": outcome.struck,
         f"{outcome.refunds} refunds": outcome.refunds == 1,
         f"approvals: {approvals}": approvals == ["approve"],
         f"a person was asked {len(words)} times what happened": len(words) <= 1,
@@ -83,7 +91,15 @@ async def test_a_refund_that_cannot_be_looked_up_is_put_before_a_person(stage: R
     """Nothing is repeated on a guess: a person says what happened, and the run ends with one."""
     calm = await stage.run("blind")
     outcomes = await try_points(stage, "blind", SAMPLE_BLIND, calm)
-    assert [_words(outcome) for outcome in outcomes] == [["did_not_happen"], ["happened"]]
+    told = {outcome.point: (_words(outcome), outcome.calls["refund"]) for outcome in outcomes}
+    # On a machine that is slow itself, the service may not be back in time.
+    in_time = told.pop("slow service, in time")
+    assert in_time in [(["happened"], 1), (["did_not_happen"], 2)]
+    assert told == {
+        "after_claim": (["did_not_happen"], 1),
+        "service before-commit": (["happened"], 1),
+        "slow service, too late": (["did_not_happen"], 2),
+    }
 
 
 async def test_a_second_refund_would_be_seen(stage: RefundStage) -> None:
@@ -97,7 +113,7 @@ async def test_a_second_refund_would_be_seen(stage: RefundStage) -> None:
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
 async def test_every_point_of_a_refund(stage: RefundStage) -> None:
-    """Killed at every history event, every superstep and every hook, with either refund tool."""
+    """Killed at every history event, superstep and hook, and slow, with either refund tool."""
     report: dict[str, Any] = {}
     for variant in ("reconciling", "blind"):
         calm = await stage.run(variant)

@@ -1,4 +1,4 @@
-"""One trial: a run of an agent whose worker is killed at a point, and what is left at the end."""
+"""One trial: a run of an agent that is harmed at a point, and what is left at the end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ class Outcome(BaseModel):
     """What a run left."""
 
     point: str
+    struck: bool
+    """Whether the moment of the point came."""
     killed: bool
+    """Whether a worker was killed at it."""
     result: dict[str, Any]
     requests: list[str]
     """Ids of the requests that the history tells of."""
@@ -85,7 +88,7 @@ class Trial:
     holds: Path = Path()
 
     async def run(self, point: Point | None = None) -> Outcome:
-        """Run the agent with its worker killed at `point`, and look what is left."""
+        """Run the agent, do harm at `point`, and look what is left."""
         began = time.monotonic()
         hosting = Hosting(self.settings, self.environment, point.kill if point else None)
         async with workers(hosting) as start:
@@ -101,10 +104,11 @@ class Trial:
                 await asyncio.wait({striking}, timeout=_LAST_CHANCE_SECONDS)
                 striking.cancel()
             status, transcript = [await handle.query(name) for name in ("status", "transcript")]
-        killed = not striking.cancelled() and striking.result()
+        struck = not striking.cancelled() and striking.result()
         return Outcome(
             point=point.name if point else "none",
-            killed=killed,
+            struck=struck,
+            killed=struck and point is not None and point.kills,
             result=result,
             requests=reviewer.announced,
             decisions=list(reviewer.sent.values()),
@@ -142,10 +146,11 @@ class Trial:
 async def _strike(
     point: Point | None, run: Struck, start: Callable[[], Awaitable[WorkerProcess]]
 ) -> bool:
-    """Kill the worker at a point and start the next one; say whether the moment came."""
+    """Do harm at a point and start the next worker if one was killed; say whether the moment came."""
     if point is None or not await point.strike(run):
         return False
-    await start()
+    if point.kills:
+        await start()
     return True
 
 
