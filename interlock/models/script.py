@@ -79,7 +79,8 @@ class ScriptedCall(_Data):
     """A tool call of an answer; without an id it gets one that follows from the conversation."""
 
     name: str
-    args: dict[str, JsonValue] = Field(default_factory=dict)
+    args: dict[str, JsonValue] | str = Field(default_factory=dict)
+    """Arguments, or the text of a call that cannot be read: one that is no JSON object."""
     id: str | None = None
 
 

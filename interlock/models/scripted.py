@@ -16,7 +16,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.messages.tool import tool_call
+from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -96,21 +96,21 @@ def _message(answer: Answer, messages: Sequence[BaseMessage]) -> AIMessage:
     text = answer.text if answer.json_ is None else json.dumps(answer.json_)
     # Message ids stay out: the same conversation gives the same call ids wherever it is held.
     seen = digest([[m.type, m.text, getattr(m, "tool_call_id", "")] for m in messages])
-    calls = [
-        tool_call(
-            name=call.name,
-            args=dict(call.args),
-            id=call.id or f"call_{digest([seen, index])[:24]}",
-        )
-        for index, call in enumerate(answer.tool_calls)
-    ]
+    calls, broken = [], []
+    for index, call in enumerate(answer.tool_calls):
+        call_id = call.id or f"call_{digest([seen, index])[:24]}"
+        if isinstance(call.args, str):
+            broken.append(invalid_tool_call(name=call.name, args=call.args, id=call_id))
+        else:
+            calls.append(tool_call(name=call.name, args=dict(call.args), id=call_id))
     usage = answer.usage or ScriptedUsage(
         input_tokens=_tokens("".join(message.text for message in messages)),
-        output_tokens=_tokens(text + json.dumps(calls)),
+        output_tokens=_tokens(text + json.dumps([*calls, *broken])),
     )
     return AIMessage(
         content=text,
         tool_calls=calls,
+        invalid_tool_calls=broken,
         usage_metadata=UsageMetadata(
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,

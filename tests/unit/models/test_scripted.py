@@ -183,3 +183,12 @@ def test_the_documented_example_is_a_script() -> None:
     lines = script_module.__doc__.partition("::\n")[2].partition("\nA bare list")[0]
     model = ScriptedModel(yaml.safe_load(textwrap.dedent(lines)))
     assert model.invoke("It arrived broken").tool_calls[0]["name"] == "lookup_order"
+
+
+def test_a_call_of_text_cannot_be_read() -> None:
+    """A script can play a model that writes no JSON."""
+    steps = [{"answer": {"tool_calls": [{"name": "pay", "args": '{"amount":', "id": "c1"}]}}]
+    answer = ScriptedModel(steps).invoke("hi")
+    assert answer.tool_calls == []
+    (call,) = answer.invalid_tool_calls
+    assert (call["name"], call["args"], call["id"]) == ("pay", '{"amount":', "c1")
