@@ -144,7 +144,7 @@ class Gate:
             highest = max((item.risk for item in pending), key=list(Risk).index)
             updates = [STATUS.value_set("waiting"), RISK.value_set(str(highest))]
         else:
-            updates = [STATUS.value_set("running")]
+            updates = [STATUS.value_set("running"), RISK.value_unset()]
         workflow.upsert_search_attributes(updates)
         workflow.upsert_memo({"pending": [item.id for item in pending]})
 

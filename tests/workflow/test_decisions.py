@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from interlock.audit.contract import EventFilter
 from interlock.testing import WorkerEnv
+from interlock.workflows.search import RISK
 from tests.graphs import PAID
 
 
@@ -140,4 +141,14 @@ async def test_stray_signals_do_not_shut_out_a_reviewer(env: WorkerEnv) -> None:
     await env.result(handle)
     assert PAID[account] == [22]
     assert await refusals(env, handle) == ["UNKNOWN_REQUEST"] * 50 + ["TOO_MANY"]
+    await env.replay(handle)
+
+
+async def test_the_risk_is_searchable_for_as_long_as_somebody_has_to_decide(env: WorkerEnv) -> None:
+    """Once nothing waits, a run is not found by the risk of what it asked before."""
+    handle, action, _ = await waiting(env)
+    assert (await handle.describe()).typed_search_attributes.get(RISK) == "high"
+    await env.decide(handle, action, "approve")
+    await env.result(handle)
+    assert (await handle.describe()).typed_search_attributes.get(RISK) is None
     await env.replay(handle)
