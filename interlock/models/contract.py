@@ -89,6 +89,9 @@ class ModelAnswer(BaseModel):
     """The AI message, with its id and usage metadata, as JSON."""
     ref: str
     """Reference to the transcript that ends with this answer."""
+    prompt_ref: str = ""
+    """Reference to the transcript before it. Set when the answer calls tools: a run that changes
+    the answer, or asks again, goes on from there."""
     binding_ref: str = ""
     model: str
     """The candidate that answered, as 'provider:model'."""

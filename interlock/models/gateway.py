@@ -29,6 +29,7 @@ from interlock.models.contract import Binding, Candidate, ModelAnswer, ModelCall
 from interlock.models.messages import from_json, to_json
 from interlock.models.prices import usage_of
 from interlock.models.providers import provider_and_model
+from interlock.models.tool_calls import ids_in, made_id, with_own_ids
 from interlock.models.transcripts import TranscriptStore
 
 _REASON = 300
@@ -106,7 +107,8 @@ class ModelGateway:
         """Call the model of `role` outside a workflow; see `ModelPort`.
 
         Works in any event loop: connections and stores belong to the loop that the gateway was
-        made in, so the call is carried out there.
+        made in, so the call is carried out there. A tool call whose id one of `messages` has already
+        gets an id of its own.
         """
         name = uuid.uuid4().hex
         call = ModelCall(
@@ -116,6 +118,11 @@ class ModelGateway:
             binding=binding,
             context=CallContext(agent="outside", lineage=f"outside/{name}"),
         )
+        answer = await self._at_home(call)
+        taken = {call_id for message in messages for call_id in ids_in(message)}
+        return answer.model_copy(update={"message": with_own_ids(answer.message, taken)})
+
+    async def _at_home(self, call: ModelCall) -> ModelAnswer:
         here = asyncio.get_running_loop()
         if self._home is None or not self._home.is_running():
             self._home = here
@@ -211,8 +218,8 @@ class ModelGateway:
             answer = await ask(model, candidate, prompt.messages, prompt.binding, identity)
         # Ids follow from the call, so that an attempt made again gives the same message.
         answer.id = f"msg_{digest(identity)[:24]}"
-        for index, made in enumerate(answer.tool_calls):
-            made["id"] = made.get("id") or f"call_{digest([identity, index])[:24]}"
+        for index, made in enumerate([*answer.tool_calls, *answer.invalid_tool_calls]):
+            made["id"] = made.get("id") or made_id(identity, index)
         return answer
 
     async def _answered(
@@ -229,6 +236,7 @@ class ModelGateway:
         return ModelAnswer(
             message=data,
             ref=await self._transcripts.append(prompt.ref, [data]),
+            prompt_ref=prompt.ref if ids_in(data) else "",
             binding_ref=prompt.binding_ref,
             model=candidate.model,
             usage=usage_of(candidate, message.usage_metadata),

@@ -32,6 +32,7 @@ SAFE = (
     "interlock/models/chat.py",
     "interlock/models/messages.py",
     "interlock/models/structured.py",
+    "interlock/models/tool_calls.py",
     "interlock/memory/store.py",
     "agents/**/*.py",
     "workflows/*.py",

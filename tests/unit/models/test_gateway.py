@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages.tool import invalid_tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from interlock.context import CallContext
@@ -173,6 +174,39 @@ async def test_a_retried_call_gives_the_same_ids_and_references(gateway, payload
     assert one.ref == two.ref
     assert payloads.data == stored
     assert from_json(one.message).tool_calls[0]["id"].startswith("call_")
+
+
+async def test_a_call_that_cannot_be_read_has_an_id_too(gateway) -> None:
+    """So that the model can be told what is wrong with it."""
+    broken = invalid_tool_call(name="add", args="{", id=None)
+    call_of = {"name": "add", "args": {}, "id": None}
+    model = FakeModel(does=said("", tool_calls=[call_of], invalid_tool_calls=[broken]))
+    message = from_json((await gateway({"openai:x": model}).answer(call())).message)
+    ids = [item["id"] for item in (*message.tool_calls, *message.invalid_tool_calls)]
+    assert len(set(ids)) == 2
+    assert all(item.startswith("call_") for item in ids)
+
+
+async def test_an_answer_that_calls_tools_says_where_it_starts(gateway, payloads) -> None:
+    """A run that changes the answer goes on from the prompt; other answers need no reference."""
+    tools = [{"name": "add", "args": {}, "id": "c1"}]
+    calls = await gateway({"openai:x": FakeModel(does=said("", tool_calls=tools))}).answer(call())
+    asked = await TranscriptStore(payloads).load(calls.prompt_ref)
+    assert asked == [to_json(HumanMessage("hi"))]
+    plain = await gateway({"openai:x": FakeModel(does=said())}).answer(call())
+    assert plain.prompt_ref == ""
+
+
+async def test_outside_a_workflow_a_repeated_id_is_replaced(gateway) -> None:
+    """The port sees the whole conversation: an id in it is not given again."""
+    tools = [{"name": "add", "args": {}, "id": "c1"}]
+    made = gateway({"openai:x": FakeModel(does=said("", tool_calls=tools))})
+    asked = [to_json(HumanMessage("hi"))]
+    first = await made.call_model("fast", asked, Binding())
+    assert from_json(first.message).tool_calls[0]["id"] == "c1"
+    again = [*asked, first.message, to_json(ToolMessage("3", tool_call_id="c1"))]
+    second = await made.call_model("fast", again, Binding())
+    assert from_json(second.message).tool_calls[0]["id"] != "c1"
 
 
 async def test_other_calls_get_other_ids(gateway) -> None:
