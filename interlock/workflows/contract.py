@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.approvals.contract import ApprovalRequest
+from interlock.approvals.contract import ApprovalRequest, Verdict
+from interlock.tools.contract import Grant
 
 RunState = Literal["running", "waiting", "idle", "completed", "failed", "cancelled"]
 """running: the graph moves. waiting: a person has to decide. idle: a conversation waits for a
@@ -121,6 +122,29 @@ class NodeTerms(_Data):
     attempts: int
 
 
+class Granted(_Data):
+    """What a decision allowed for one logical call; a retry of that call may use it again."""
+
+    arguments: dict[str, Any]
+    """The arguments that were approved, edited or not."""
+    grant: Grant
+    policy: str
+    """Version of the policy that the grant's digest was made with."""
+
+
+class Ruled(_Data):
+    """What was ruled on one logical call: a retry of it is neither judged nor asked for again."""
+
+    verdicts: dict[str, Verdict] = Field(default_factory=dict)
+    """By digest of tool and arguments."""
+    granted: dict[str, Granted] = Field(default_factory=dict)
+    """By digest of the action that was asked for; an edit allows another one."""
+    unseen: bool = False
+    """Whether nobody was asked about the call, because it was wrong: then it is never made."""
+    ended: bool = False
+    """Whether the call was made, however it ended."""
+
+
 class Carried(_Data):
     """Everything a run takes with it when it continues as new."""
 
@@ -133,6 +157,12 @@ class Carried(_Data):
     """Number of the last model call, so that call ids stay unique in the lineage."""
     occurrences: dict[str, list[str]]
     """Logical calls by digest of tool and arguments, in order."""
+    tool_call_ids: tuple[str, ...] = ()
+    """Ids of all tool calls that models made: a repeated one gets another id."""
+    ruled: dict[str, Ruled] = Field(default_factory=dict)
+    """Verdicts and decisions by logical call: of calls to come, and of the newest that are over."""
+    offered: tuple[str, ...] = ()
+    """Tools that models of this run were offered."""
     transcript: dict[str, str]
     """Known transcript prefixes: rolling digest to reference."""
     binding: dict[str, str]

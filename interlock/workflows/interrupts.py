@@ -1,25 +1,45 @@
 """Interrupts of a graph as approval requests, and decisions as what `interrupt()` returns.
 
 Three kinds of value are known: LangChain's batched and per-call human-in-the-loop requests, which
-become one request for each action, and any other value, which is a question.
+become one request for each action, and any other value, which is a question. An action that is a
+mistake of the model is nobody's to decide on: the model is told, through the same answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage
 from langgraph.types import Interrupt
 
 from interlock.approvals.contract import Decision
 from interlock.canonical import digest, jsonable
-from interlock.errors import ApprovalExpired
+from interlock.errors import ApprovalExpired, BadArguments
 from interlock.tools.contract import Risk, action_digest
 from interlock.tools.definition import Tool
+from interlock.workflows.contract import Granted
 from interlock.workflows.gate import Gate, question_digest
-from interlock.workflows.run import Granted, Run
+from interlock.workflows.run import Run
+
+_TELLING = ("reject", "approve", "respond", "edit")
+"""Verbs by which the model can be told of a mistake, best first: `respond` calls it a success."""
+
+
+class _Action(NamedTuple):
+    """One action of an interrupt, read and checked."""
+
+    call_id: str
+    name: str
+    tool: Tool | None
+    """None for what only the graph itself can carry out."""
+    arguments: dict[str, Any]
+    allowed: tuple[str, ...]
+    why: str
+    told: dict[str, Any] | None = None
+    """What the middleware is told at once, when there is nothing to decide."""
 
 
 class Interrupts:
@@ -39,71 +59,110 @@ class Interrupts:
 
         Raises:
             ApprovalExpired: nobody answered a question in time.
+            LimitReached: the model made one mistake too many in a row.
         """
-        answers = await asyncio.gather(
-            *(self._one(interrupt.value, messages) for interrupt in interrupts)
-        )
+        # All are read before anybody is asked: the model's last mistake leaves no open request.
+        asked = [self._read(interrupt, messages) for interrupt in interrupts]
+        answers = await asyncio.gather(*(ask() for ask in asked))
         return {interrupt.id: answer for interrupt, answer in zip(interrupts, answers, strict=True)}
 
-    async def _one(self, value: Any, messages: list[Any]) -> Any:
+    def _read(self, interrupt: Interrupt, messages: list[Any]) -> Callable[[], Awaitable[Any]]:
+        value, calls = interrupt.value, _CallFinder(messages)
         if isinstance(value, dict) and "action_requests" in value and "review_configs" in value:
-            return {"decisions": await self._batch(value, messages)}
+            allowed = {
+                item["action_name"]: item["allowed_decisions"] for item in value["review_configs"]
+            }
+            actions = [
+                self._action(
+                    calls.find(action["name"], action["args"]), action, allowed[action["name"]]
+                )
+                for action in value["action_requests"]
+            ]
+            return partial(self._batch, actions)
         if isinstance(value, dict) and value.get("type") == "tool_approval":
-            allowed = ("approve", "edit", "reject", "respond")
-            return await self._action(
-                value["tool_call_id"], value["name"], value["args"], allowed, value["description"]
-            )
-        return await self._question(value)
+            verbs = _verbs_of(interrupt.response_schema)
+            return partial(self._decide, self._action(value["tool_call_id"], value, verbs))
+        return partial(self._question, value)
 
-    async def _batch(self, value: dict[str, Any], messages: list[Any]) -> list[dict[str, Any]]:
-        calls = _CallFinder(messages)
-        allowed = {
-            item["action_name"]: item["allowed_decisions"] for item in value["review_configs"]
-        }
-        asked = [
-            self._action(
-                calls.find(action["name"], action["args"]),
-                action["name"],
-                action["args"],
-                tuple(allowed[action["name"]]),
-                action.get("description", ""),
-            )
-            for action in value["action_requests"]
-        ]
-        return list(await asyncio.gather(*asked))
-
-    async def _action(
-        self,
-        call_id: str,
-        name: str,
-        arguments: dict[str, Any],
-        allowed: tuple[str, ...],
-        description: str,
-    ) -> dict[str, Any]:
+    def _action(
+        self, call_id: str | None, value: dict[str, Any], allowed: Sequence[str]
+    ) -> _Action:
+        name, arguments = value["name"], value["args"]
         tool = self._tools.get(name)
-        action = tool.validate_arguments(arguments) if tool else jsonable(arguments)
+        read = _Action(
+            call_id=call_id or f"action-{digest([name, arguments])[:12]}",
+            name=name,
+            tool=tool,
+            arguments=arguments,
+            allowed=tuple(allowed),
+            why=value.get("description") or f"the agent asks a person before {name!r}",
+        )
+        if tool is None and call_id is not None and name not in self._run.offered:
+            there = ", ".join(sorted(self._run.offered)) or "none"
+            return self._mistaken(read, f"{name!r} is not a tool; there are {there}.")
+        try:
+            checked = tool.validate_arguments(arguments) if tool else jsonable(arguments)
+        except BadArguments as error:
+            if call_id is None:
+                raise  # the graph's own action: no model could correct it
+            return self._mistaken(read, error.message)
+        return read._replace(arguments=checked)
+
+    def _mistaken(self, action: _Action, message: str) -> _Action:
+        """Return the action with the answer that lets the model know, of those it allows.
+
+        Where it can only be approved or edited it is passed on as it is: the tool door refuses it,
+        whatever becomes of its arguments, or the graph's tool node refuses it.
+        """
+        same = {"name": action.name, "args": action.arguments}
+        answers: dict[str, dict[str, Any]] = {
+            "reject": {"type": "reject", "message": message},
+            "approve": {"type": "approve"},
+            "respond": {"type": "respond", "message": message},
+            "edit": {"type": "edit", "edited_action": same},
+        }
+        verb = next(verb for verb in _TELLING if verb in action.allowed)
+        if action.tool is None:
+            pass  # the model door has counted an unknown tool
+        elif verb in ("reject", "respond"):
+            self._run.count_mistake(message)
+        else:
+            self._run.logical_calls.pass_unseen(action.call_id)
+        return action._replace(told=answers[verb])
+
+    async def _batch(self, actions: list[_Action]) -> dict[str, Any]:
+        return {"decisions": list(await asyncio.gather(*map(self._decide, actions)))}
+
+    async def _decide(self, action: _Action) -> dict[str, Any]:
+        if action.told is not None:
+            return action.told
+        name, tool, arguments = action.name, action.tool, action.arguments
         request = self._gate.request(
             kind="action",
-            call_id=call_id,
-            digest=self._digest(name, action),
-            why=description or f"the agent asks a person before {name!r}",
-            risk=tool.risk_of(action) if tool else Risk.HIGH,
-            allowed=allowed,
+            call_id=action.call_id,
+            digest=self._digest(name, arguments),
+            why=action.why,
+            risk=tool.risk_of(arguments) if tool else Risk.HIGH,
+            allowed=action.allowed,
             tool=name,
-            arguments=action,
+            arguments=arguments,
         )
         try:
             decision = await self._gate.ask(request, tool.validate_arguments if tool else None)
         except ApprovalExpired as error:
             return {"type": "reject", "message": error.message}
         if decision.verb == "edit" and decision.arguments is not None:
-            action = tool.validate_arguments(decision.arguments) if tool else decision.arguments
+            edited = decision.arguments
+            arguments = tool.validate_arguments(edited) if tool else edited
         if decision.verb in ("approve", "edit"):
-            granted = self._digest(name, action)
-            grant = self._gate.grant(request, decision, granted)
-            policy = self._run.terms.policy
-            self._run.granted[(call_id, granted)] = Granted(action, grant, policy)
-        return _langchain_decision(name, decision, action)
+            granted = self._digest(name, arguments)
+            given = Granted(
+                arguments=arguments,
+                grant=self._gate.grant(request, decision, granted),
+                policy=self._run.terms.policy,
+            )
+            self._run.logical_calls.grant(action.call_id, granted, given)
+        return _langchain_decision(name, decision, arguments)
 
     def _digest(self, name: str, arguments: dict[str, Any]) -> str:
         return action_digest(
@@ -143,12 +202,20 @@ class _CallFinder:
         last = next((m for m in reversed(messages) if isinstance(m, AIMessage)), None)
         self._calls = list(last.tool_calls) if last else []
 
-    def find(self, name: str, arguments: dict[str, Any]) -> str:
+    def find(self, name: str, arguments: dict[str, Any]) -> str | None:
         for index, call in enumerate(self._calls):
             if call["name"] == name and call["args"] == arguments and call["id"]:
                 del self._calls[index]
                 return str(call["id"])
-        return f"action-{digest([name, arguments])[:12]}"
+        return None
+
+
+def _verbs_of(schema: Any) -> Sequence[str]:
+    """Return the decisions that a per-call interrupt takes: one, or a union of several."""
+    if not isinstance(schema, dict):
+        return ("approve", "edit", "reject", "respond")
+    several = schema.get("discriminator", {}).get("mapping")
+    return tuple(several) if several else (schema["properties"]["type"]["const"],)
 
 
 def _langchain_decision(name: str, decision: Decision, action: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from temporalio import workflow
 
@@ -14,20 +14,10 @@ from interlock.canonical import digest
 from interlock.context import CallContext
 from interlock.errors import InterlockError, LimitReached, NotSerializable
 from interlock.models.contract import ModelAnswer
-from interlock.tools.contract import Grant
 from interlock.workflows.contract import Carried, RunRequest, RunTerms, Usage
+from interlock.workflows.logical_calls import LogicalCalls
 from interlock.workflows.recording import Recorder, current_node
 from interlock.workflows.transcript import Transcript
-
-
-class Granted(NamedTuple):
-    """What a decision allowed for one logical call; a retry of that call may use it again."""
-
-    arguments: dict[str, Any]
-    """The arguments that were approved, edited or not."""
-    grant: Grant
-    policy: str
-    """Version of the policy that the grant's digest was made with."""
 
 
 class Run:
@@ -59,11 +49,11 @@ class Run:
         self.steps = carried.steps if carried else 0
         self.messages: list[dict[str, Any]] = list(carried.messages) if carried else []
         self.refusals = carried.refusals if carried else 0
-        self.granted: dict[tuple[str, str], Granted] = {}
+        self.logical_calls = LogicalCalls(carried)
+        self.offered = dict.fromkeys(carried.offered) if carried else {}
         self.outbox: list[AuditEvent] = []
         self.cancelled = False
         self._model_calls = carried.model_calls if carried else 0
-        self._occurrences = {k: list(v) for k, v in carried.occurrences.items()} if carried else {}
         self._noted: dict[str, int] = {}
 
     @property
@@ -100,13 +90,6 @@ class Run:
         """Return an id for the next model call, unique within the lineage."""
         self._model_calls += 1
         return f"m{self._model_calls}"
-
-    def occurrence(self, tool: str, arguments: dict[str, Any], call_id: str) -> int:
-        """Return the ordinal of `call_id` among logical calls with this tool and arguments."""
-        calls = self._occurrences.setdefault(digest([tool, arguments]), [])
-        if call_id not in calls:
-            calls.append(call_id)
-        return calls.index(call_id)
 
     def count_model(self, answer: ModelAnswer) -> None:
         """Add a model call to the usage."""
@@ -184,7 +167,7 @@ class Run:
         self._noted[found] = self._noted.get(found, 0) + 1
         return f"{found}/{self._noted[found]}"
 
-    def carry(self, checkpoint: dict[str, Any], *, turn_open: bool) -> Carried:
+    def carry(self, checkpoint: dict[str, Any], *, turn_open: bool, now: datetime) -> Carried:
         """Return everything the next part of this run needs."""
         return Carried(
             terms=self.terms,
@@ -192,7 +175,6 @@ class Run:
             usage=self.usage,
             steps=self.steps,
             model_calls=self._model_calls,
-            occurrences=self._occurrences,
             transcript=self.transcript.known,
             binding=self.transcript.bindings,
             decided=self.desk.decided,
@@ -200,6 +182,8 @@ class Run:
             refusals=self.refusals,
             turn_open=turn_open,
             first_opened_at=self.opened_at,
+            offered=tuple(self.offered),
+            **self.logical_calls.carry(now),
         )
 
 

@@ -168,7 +168,7 @@ class Session:
 
     async def _continue_as_new(self, run: Run, host: Host, *, turn_open: bool) -> NoReturn:
         await workflow.wait_condition(lambda: workflow.all_handlers_finished() and not run.outbox)
-        carried = run.carry(host.snapshot(), turn_open=turn_open)
+        carried = run.carry(host.snapshot(), turn_open=turn_open, now=workflow.now())
         request = run.request.model_copy(update={"input": "", "carried": carried})
         workflow.continue_as_new(args=self._continued(request))
 

@@ -11,6 +11,7 @@ from interlock.errors import (
     ActionDenied,
     ApprovalExpired,
     ApprovalRejected,
+    BadArguments,
     InterlockError,
     ModelMistake,
     OutcomeUnknown,
@@ -27,8 +28,9 @@ from interlock.tools.contract import (
 from interlock.tools.definition import Tool
 from interlock.tools.outcomes import result_of
 from interlock.workflows import calls
+from interlock.workflows.contract import Granted
 from interlock.workflows.gate import Gate
-from interlock.workflows.run import Granted, Run
+from interlock.workflows.run import Run
 
 _ACTION_VERBS = ("approve", "edit", "reject", "respond")
 _OUTCOME_VERBS = ("happened", "did_not_happen", "abort")
@@ -70,7 +72,14 @@ class ToolDoor:
                 f"{', '.join(sorted(self._tools))}. Add it to 'tools' in interlock.toml."
             )
         try:
-            return await self._judge_and_run(tool, tool.validate_arguments(arguments), call_id)
+            canonical = tool.validate_arguments(arguments)
+            if self._run.logical_calls.is_unseen(call_id):
+                raise BadArguments(
+                    f"{name!r} was not called: its arguments were wrong when a person was to be "
+                    "asked, so nobody was. Call it again.",
+                    tool=name,
+                )
+            return await self._judge_and_run(tool, canonical, call_id)
         except _Answered as answered:
             return answered.result
         except InterlockError as error:
@@ -78,12 +87,15 @@ class ToolDoor:
                 self._run.count_mistake(error.message)
             self._run.blame(error, "tool", arguments, tool=name)
             raise
+        finally:
+            self._run.logical_calls.end(call_id)
 
     async def _judge_and_run(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Any:
-        verdict = await self._judge(tool, arguments)
+        verdict = await self._judge(tool, arguments, call_id)
         policy, grant = verdict.policy, None
         if verdict.outcome == "ask":
-            arguments, grant, policy = await self._decide(tool, arguments, verdict, call_id)
+            given = await self._decide(tool, arguments, verdict, call_id)
+            arguments, grant, policy = given.arguments, given.grant, given.policy
         call = ToolCall(
             call_id=call_id,
             tool=tool.contract.name,
@@ -96,14 +108,17 @@ class ToolDoor:
         )
         return await self._until_known(tool, call)
 
-    async def _judge(self, tool: Tool, arguments: dict[str, Any]) -> Verdict:
-        request = JudgeRequest(
-            tool=tool.contract.name, arguments=arguments, context=self._run.context()
-        )
-        verdict = await calls.judge(request, summary=f"verdict on {tool.contract.name}")
+    async def _judge(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Verdict:
+        """Return the verdict on this logical call, now or before a retry of it."""
+        name, known = tool.contract.name, self._run.logical_calls
+        verdict = known.verdict(call_id, name, arguments)
+        if verdict is None:
+            request = JudgeRequest(tool=name, arguments=arguments, context=self._run.context())
+            verdict = await calls.judge(request, summary=f"verdict on {name}")
+            known.judged(call_id, name, arguments, verdict)
         if verdict.outcome == "deny":
             raise ActionDenied(
-                f"{tool.contract.name!r} is not allowed: {verdict.reason} Do not ask for it again."
+                f"{name!r} is not allowed: {verdict.reason} Do not ask for it again."
             )
         return verdict
 
@@ -118,7 +133,7 @@ class ToolDoor:
 
     def _effect_key(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> str:
         name = tool.contract.name
-        occurrence = self._run.occurrence(name, arguments, call_id)
+        occurrence = self._run.logical_calls.occurrence(name, arguments, call_id)
         return effect_key(self._run.lineage, name, arguments, occurrence)
 
     async def _decide(
@@ -126,7 +141,7 @@ class ToolDoor:
     ) -> Granted:
         """Return what was decided on this logical call, now or before a retry of it."""
         action = self._digest(tool, arguments, verdict.policy)
-        given = self._run.granted.get((call_id, action))
+        given = self._run.logical_calls.granted(call_id, action)
         if given is None:
             request = self._gate.request(
                 kind="action",
@@ -139,12 +154,17 @@ class ToolDoor:
                 arguments=arguments,
             )
             decision = await self._gate.ask(request, tool.validate_arguments)
-            given = await self._apply(tool, request, decision, verdict)
-            self._run.granted[(call_id, action)] = given
+            given = await self._apply(tool, request, decision, verdict, call_id)
+            self._run.logical_calls.grant(call_id, action, given)
         return given
 
     async def _apply(
-        self, tool: Tool, request: ApprovalRequest, decision: Decision, verdict: Verdict
+        self,
+        tool: Tool,
+        request: ApprovalRequest,
+        decision: Decision,
+        verdict: Verdict,
+        call_id: str,
     ) -> Granted:
         if decision.verb == "reject":
             raise ApprovalRejected(
@@ -156,9 +176,10 @@ class ToolDoor:
         arguments, policy, action = request.arguments, verdict.policy, request.digest
         if decision.verb == "edit" and decision.arguments is not None:
             arguments = tool.validate_arguments(decision.arguments)
-            policy = (await self._judge(tool, arguments)).policy
+            policy = (await self._judge(tool, arguments, call_id)).policy
             action = self._digest(tool, arguments, policy)
-        return Granted(arguments, self._gate.grant(request, decision, action), policy)
+        grant = self._gate.grant(request, decision, action)
+        return Granted(arguments=arguments, grant=grant, policy=policy)
 
     async def _until_known(self, tool: Tool, call: ToolCall) -> Any:
         summary = f"tool {call.tool} [{call.context.node}]"

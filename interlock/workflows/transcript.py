@@ -36,8 +36,17 @@ class Transcript:
 
     def learn(self, messages: list[dict[str, Any]], answer: ModelAnswer) -> None:
         """Remember that `messages` and the answer to them are stored."""
-        *_, rolling = _rolling([*messages, answer.message])
-        self.known[rolling] = answer.ref
+        self._learn([*messages, answer.message], answer.ref)
+
+    def learn_prompt(self, messages: list[dict[str, Any]], answer: ModelAnswer) -> None:
+        """Remember that `messages` are stored: what the graph keeps is not the answer to them."""
+        self._learn(messages, answer.prompt_ref)
+
+    def _learn(self, messages: list[dict[str, Any]], reference: str) -> None:
+        if not messages or not reference:
+            return
+        *_, rolling = _rolling(messages)
+        self.known[rolling] = reference
         while len(self.known) > _KEPT:
             del self.known[next(iter(self.known))]
 

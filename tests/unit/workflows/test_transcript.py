@@ -30,6 +30,16 @@ def test_only_new_messages_are_sent() -> None:
     assert known.split(longer) == ("r1", (message("c"),))
 
 
+def test_what_was_asked_is_known_without_the_answer() -> None:
+    """A graph that keeps another answer than the stored one sends only that and what is new."""
+    known = Transcript({}, {})
+    known.learn_prompt([message("a")], answer("b", "r1").model_copy(update={"prompt_ref": "p1"}))
+    assert known.split([message("a"), message("B")]) == ("p1", (message("B"),))
+    unknown = Transcript({}, {})
+    unknown.learn_prompt([message("a")], answer("b", "r1"))
+    assert unknown.split([message("a")]) == ("", (message("a"),)), "it has no reference"
+
+
 def test_an_edited_list_starts_a_new_chain() -> None:
     """A summarised history shares no prefix, so all of it is sent."""
     known = Transcript({}, {})
