@@ -69,6 +69,7 @@ def said(message: dict[str, Any]) -> Said:
         role=_ROLES.get(name, name),
         text=str(decoded.text),
         tool_calls=tuple({key: call.get(key) for key in ("name", "args", "id")} for call in calls),
+        id=str(decoded.id or ""),
     )
 
 

@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from interlock.approvals.contract import DecisionAnswer
+from interlock.models.tool_calls import made_id
 from interlock.payloads import first, plain, put_back
 from interlock.replay.answers import call_step
 from interlock.replay.calls import (
@@ -26,6 +27,7 @@ from interlock.replay.calls import (
 )
 from interlock.replay.decisions import Decisions
 from interlock.replay.history import not_found
+from interlock.replay.judged import JudgedArguments
 from interlock.replay.problems import problem
 from interlock.replay.steps import (
     Asked,
@@ -60,7 +62,7 @@ class StepReader:
         self._decisions = Decisions()
         self._opening: list[Asked] = []
         self._wanted: dict[str, dict[str, Any]] = {}
-        self._allowed: dict[str, list[dict[str, Any]]] = {}
+        self._allowed = JudgedArguments()
         self._to_ask: list[Judged] = []
         self._clock = LocalClock(datetime.fromtimestamp(0, UTC))
 
@@ -85,11 +87,14 @@ class StepReader:
     def _remember(self, step: Step) -> None:
         """Keep what a later request may be about."""
         if isinstance(step, ModelCalled) and step.answer is not None:
-            self._wanted |= {str(call["id"]): call for call in step.answer.tool_calls}
+            for index, call in enumerate(step.answer.tool_calls):
+                # A run gives a call whose id was used before an id of its own.
+                ids = (str(call["id"]), made_id(step.answer.id, index))
+                self._wanted |= dict.fromkeys(ids, call)
         elif isinstance(step, Judged) and step.outcome == "ask":
             self._to_ask.append(step)
         elif isinstance(step, Judged) and step.outcome == "allow" and step.arguments is not None:
-            self._allowed.setdefault(step.tool, []).append(step.arguments)
+            self._allowed.judged(step.tool, step.arguments)
 
     # The run itself.
 
@@ -190,15 +195,8 @@ class StepReader:
         answer = local_answer(event, self._clock)
         step = call_step(event.event_id, _at(event), call, answer) if answer else None
         if isinstance(step, ToolCalled) and step.arguments is None:
-            step = step.model_copy(update={"arguments": self._judged(step.tool)})
+            step = step.model_copy(update={"arguments": self._allowed.over(step.tool)})
         return [step] if step is not None else []
-
-    def _judged(self, tool: str) -> dict[str, Any] | None:
-        """Return what a local call had as arguments: what was judged, if that can only be one."""
-        allowed = self._allowed.get(tool, [])
-        found = allowed.pop(0) if allowed else None
-        # Of calls side by side, nothing says which of them is over first.
-        return found if all(item == found for item in allowed) else None
 
     # People.
 

@@ -59,6 +59,8 @@ class Said(BaseModel):
     text: str
     tool_calls: tuple[dict[str, Any], ...] = ()
     """`name`, `args` and `id` of each call that the message asks for."""
+    id: str = ""
+    """Id of the message."""
 
 
 class Started(_Step):

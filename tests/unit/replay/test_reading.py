@@ -11,6 +11,7 @@ from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
+from interlock.models.tool_calls import made_id
 from interlock.replay import Step, StepReader
 from interlock.replay.answers import call_step
 from interlock.replay.calls import Answer, Call, LocalClock
@@ -18,6 +19,7 @@ from interlock.replay.decisions import Decisions
 from interlock.replay.problems import problem
 from interlock.replay.steps import (
     ActivityRan,
+    Asked,
     CancelAsked,
     Decided,
     Ended,
@@ -228,6 +230,28 @@ def test_a_request_without_a_deadline_timer_is_shown_too() -> None:
     assert asked.request_id == "c1:0123456789ab"
     other = {"fields": {"note": payload("mine")}}
     assert events.feed("workflow_properties_modified", upserted_memo=other) == []
+
+
+def test_a_request_is_about_the_call_that_got_an_id_of_its_own() -> None:
+    """A provider repeated an id, and the run replaced it: the arguments are found all the same."""
+    events = Events()
+    calls = [{"name": "pay", "args": {"n": n}, "id": "c1", "type": "tool_call"} for n in (1, 2)]
+    answer = {
+        "message": {
+            "$message": "AIMessage",
+            "data": {"content": "", "id": "m", "tool_calls": calls},
+        },
+        "ref": "r",
+        "model": "scripted:x",
+    }
+    question = given({"role": "fast", "call_id": "m1", "messages": []})
+    events.feed("activity_task_scheduled", activity_type={"name": "model.call"}, input=question)
+    events.feed("activity_task_completed", scheduled_event_id=1, result=given(answer))
+    memo = {"fields": {"pending": payload([f"{made_id('m', 1)}:0123456789ab"])}}
+    events.feed("workflow_properties_modified", upserted_memo=memo)
+    (asked,) = events.feed("timer_started", "deadline of pay", timer_id="1")
+    assert isinstance(asked, Asked)
+    assert (asked.tool, asked.arguments) == ("pay", {"n": 2})
 
 
 REQUEST = "c1:0123456789ab"
