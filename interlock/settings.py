@@ -131,7 +131,7 @@ class LimitSettings(_Section):
     model_mistakes: int = Field(
         5,
         ge=1,
-        description="Mistakes in a row (bad arguments, unknown tools) after which a run fails.",
+        description="Mistakes in a row (bad arguments, unknown tools, calls that are no JSON) after which a run fails.",
     )
     steps: int = Field(100, ge=1, description="Supersteps of one turn after which a run fails.")
     result_bytes: int = Field(200_000, ge=1000, description="Largest tool result.")

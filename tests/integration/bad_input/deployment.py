@@ -142,7 +142,7 @@ LIBRARY = "langchain_mistralai"
 SCRIPTED = _only("scripted:script.json")
 
 
-def _calls(name: str, args: dict[str, Any]) -> list[dict[str, Any]]:
+def _calls(name: str, args: dict[str, Any] | str) -> list[dict[str, Any]]:
     return [{"answer": {"tool_calls": [{"name": name, "args": args}]}}]
 
 
@@ -166,6 +166,7 @@ SCRIPT = {
             "pick": "match",
             "steps": _calls("fly", {}),
         },
+        "no JSON": {"when": "no JSON", "pick": "match", "steps": _calls("read", '{"account": "j')},
         "big": {"when": "big", "steps": [{"answer": {"text": "m" * 3_000_000}}]},
     }
 }

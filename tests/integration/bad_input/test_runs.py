@@ -60,6 +60,14 @@ async def test_a_tool_that_does_not_exist(env: WorkerEnv, row, failure) -> None:
     assert all("read" in content for content in told)
 
 
+async def test_a_tool_call_that_is_no_json(env: WorkerEnv, row, failure) -> None:
+    """The model reads where its arguments break off; after so many times in a row the run fails."""
+    error = await failure(await env.start("chooser", "no JSON"))
+    row("tool call that is no JSON").check(error.type, error.message)
+    assert "'read' was not called: its arguments are no JSON" in error.message
+    assert CALLS["j"] == 0
+
+
 async def test_a_result_of_another_shape(env: WorkerEnv, row, failure, task, account) -> None:
     """The run fails with the node and the tool, and the call is not made again."""
     error = await failure(await env.start("worker", task("promise")))

@@ -32,6 +32,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{HERE}/test_runs.py::test_a_tool_that_does_not_exist",
         "tests/workflow/test_runs.py::test_an_unknown_tool_is_told_to_the_model",
     ),
+    "tool call that is no JSON": (
+        f"{HERE}/test_runs.py::test_a_tool_call_that_is_no_json",
+        "tests/workflow/test_mistakes.py::test_an_answer_with_a_broken_call_is_asked_for_again",
+    ),
     "tool result of the wrong shape": (f"{HERE}/test_runs.py::test_a_result_of_another_shape",),
     "role that is not configured": (f"{HERE}/test_runs.py::test_a_model_that_cannot_answer",),
     "model without its key": (
