@@ -97,8 +97,10 @@ class Interrupts:
             allowed=tuple(allowed),
             why=value.get("description") or f"the agent asks a person before {name!r}",
         )
-        if tool is None and call_id is not None and name not in self._run.offered:
-            there = ", ".join(sorted(self._run.offered)) or "none"
+        offered = self._run.offered
+        # A graph may carry out calls of a model by itself; then it has offered them.
+        if tool is None and call_id is not None and offered and name not in offered:
+            there = ", ".join(sorted(offered))
             return self._mistaken(read, f"{name!r} is not a tool; there are {there}.")
         try:
             checked = tool.validate_arguments(arguments) if tool else jsonable(arguments)
