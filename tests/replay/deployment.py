@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.messages import AnyMessage
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
@@ -30,6 +31,25 @@ SCRIPT = {
         "talk": {
             "when": "talk",
             "steps": [{"answer": {"text": f"answer {number}"}} for number in range(20)],
+        },
+        # The second step answers twice: the first answer is not in the graph's state.
+        "mistaken": {
+            "when": "by mistake",
+            "steps": [
+                {"answer": {"tool_calls": [{"name": "pay_small", "args": '{"acc', "id": "c0"}]}},
+                {
+                    "answer": {
+                        "tool_calls": [
+                            {
+                                "name": "pay_small",
+                                "args": {"account": "mistaken", "amount": 1},
+                                "id": "c1",
+                            }
+                        ]
+                    }
+                },
+                {"expect": {"role": "tool"}, "answer": {"text": "Paid twice."}},
+            ],
         },
     }
 }
@@ -62,7 +82,8 @@ def talker() -> Agent:
 
 def agents() -> list[Agent]:
     """Return all of them."""
-    return [everything(), shopper(), talker(), hasty]
+    reviewed = shopper(HumanInTheLoopMiddleware({"pay": True}), name="reviewed")
+    return [everything(), shopper(), reviewed, talker(), hasty]
 
 
 def code(changed: Sequence[Agent] = ()) -> Code:

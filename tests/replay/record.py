@@ -50,6 +50,8 @@ async def _engine(client: Client, folder: Path) -> None:
         await _bought(env, "rejected", "reject", comment="too dear")
         await _cancelled(env)
         await _edited(env)
+        await _mistaken(env)
+        await _reviewed(env)
         await _chain(env)
 
 
@@ -149,6 +151,24 @@ async def _edited(env: WorkerEnv) -> None:
     await handle.signal("decide", decision)
     await env.result(handle)
     await _save(env, "edited", handle.id)
+
+
+async def _mistaken(env: WorkerEnv) -> None:
+    """The model writes a call that is no JSON, and then the same call twice under one id."""
+    handle = await env.start("shopper", "pay by mistake", workflow_id="shopper-mistaken")
+    assert (await env.result(handle)).usage.tool_calls == 2
+    await _save(env, "mistaken", handle.id)
+
+
+async def _reviewed(env: WorkerEnv) -> None:
+    """The run continues as new between an approval and its call."""
+    handle = await env.start("reviewed", "pay once", workflow_id="shopper-reviewed")
+    (action,) = await env.pending(handle)
+    await asyncio.gather(*(handle.signal("decide", "nonsense") for _ in range(30)))
+    await env.decide(handle, action, "approve")
+    await env.result(handle)
+    for part, run_id in enumerate(await runs(env.client, handle.id), start=1):
+        await _save(env, f"reviewed-{part}", handle.id, run_id)
 
 
 async def _chain(env: WorkerEnv) -> None:
