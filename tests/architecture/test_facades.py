@@ -41,6 +41,7 @@ FACADES: dict[str, tuple[str, ...]] = {
         "ModelUsage",
     ),
     "interlock.cli": ("main",),
+    "interlock.codec": ("MESSAGE_TYPES", "decode", "encode"),
     "interlock.memory": (
         "MEMORY_PORT",
         "Embedder",

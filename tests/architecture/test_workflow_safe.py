@@ -15,7 +15,7 @@ SAFE = (
     "interlock/__init__.py",
     "interlock/errors.py",
     "interlock/canonical.py",
-    "interlock/codec.py",
+    "interlock/codec/*.py",
     "interlock/context.py",
     "interlock/*/contract.py",
     "interlock/workflows/*.py",
