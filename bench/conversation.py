@@ -7,11 +7,15 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from statistics import mean
+from typing import NamedTuple
 
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 
 from bench.deployment import TALKER
 from bench.systems import Handle
+from interlock.agents import Agent
+from interlock.payloads import put_back
 from interlock.testing import worker_env
 
 MESSAGE_BYTES = 2048
@@ -26,49 +30,82 @@ _EVENTS = 3000
 """Events after which the conversation continues as new here: well away from the turns measured."""
 
 
+class Turn(NamedTuple):
+    """What one turn added to the history: a message of a person, one model call, and all around them."""
+
+    size: int
+    """Bytes of its events."""
+    carried: int
+    """Bytes that a new run began with in this turn; 0 when the run went on."""
+
+
 async def bytes_per_model_call(
-    client: Client, folder: Path, turns: Sequence[int]
+    client: Client, folder: Path, turns: Sequence[int], talker: Agent = TALKER
 ) -> dict[int, float]:
     """Hold a conversation and return the bytes of history of one turn, by turn.
-
-    A turn is a message of a person, one model call, and all that the run records around them.
 
     Args:
         client: A client of the server.
         folder: An empty folder for the deployment.
         turns: The turns to look at, in order, the first at least `WINDOW`.
+        talker: The agent to talk to.
+    """
+    held = await hold_conversation(client, folder, talker, turns[-1], history_events=_EVENTS)
+    sizes = [turn.size for turn in held]
+    return {turn: round(mean(sizes[turn - WINDOW : turn]), 1) for turn in turns}
+
+
+async def hold_conversation(
+    client: Client, folder: Path, talker: Agent, turns: int, *, history_events: int
+) -> list[Turn]:
+    """Hold a conversation and return what each turn cost.
+
+    Args:
+        client: A client of the server.
+        folder: An empty folder for the deployment.
+        talker: The agent to talk to.
+        turns: How many turns.
+        history_events: Events after which the conversation continues as new.
     """
     async with worker_env(
-        client, folder, agents=[TALKER], script=_SCRIPT, temporal={"history_events": _EVENTS}
+        client,
+        folder,
+        agents=[talker],
+        script=_SCRIPT,
+        temporal={"history_events": history_events},
     ) as env:
         handle = await env.client.start_workflow(
             "AgentWorkflow",
-            {"agent": TALKER.name, "input": _message(1), "conversation": True},
+            {"agent": talker.name, "input": _message(1), "conversation": True},
             id=f"talk-{uuid.uuid4().hex}",
             task_queue=env.task_queue,
         )
-        sizes: list[int] = []
-        async with aclosing(_turn_sizes(handle)) as turn_sizes:
-            async for size in turn_sizes:
-                sizes.append(size)
-                if len(sizes) == turns[-1]:
+        held: list[Turn] = []
+        async with aclosing(_turns(handle, env.client.data_converter)) as following:
+            async for turn in following:
+                held.append(turn)
+                if len(held) == turns:
                     break
-                await handle.execute_update("submit_message", _message(len(sizes) + 1))
+                await handle.execute_update("submit_message", _message(len(held) + 1))
         await handle.signal("cancel_run", "enough was said")
         await handle.result()
-    return {turn: round(mean(sizes[turn - WINDOW : turn]), 1) for turn in turns}
+    return held
 
 
 def _message(turn: int) -> str:
     return (f"Turn {turn}: where is my parcel? " * MESSAGE_BYTES)[:MESSAGE_BYTES]
 
 
-async def _turn_sizes(handle: Handle) -> AsyncGenerator[int, None]:
-    """Yield the bytes of each turn when it is over, over all runs of the conversation's chain."""
-    size = 0
+async def _turns(handle: Handle, converter: DataConverter) -> AsyncGenerator[Turn, None]:
+    """Yield each turn when it is over, over all runs of the conversation's chain."""
+    size = carried = runs = 0
     while True:
         async for event in handle.fetch_history_events(wait_new_event=True):
             size += event.ByteSize()
+            if event.HasField("workflow_execution_started_event_attributes"):
+                runs += 1
+                await put_back(event, converter)
+                carried = event.ByteSize() if runs > 1 else 0
             if event.HasField("timer_started_event_attributes"):  # it waits for the next message
-                yield size
-                size = 0
+                yield Turn(size, carried)
+                size = carried = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from langchain.agents import create_agent
 from langgraph.graph import START, MessagesState, StateGraph
 
 from bench.graph import Node, State, book, build, prompt
@@ -52,6 +53,14 @@ def talk() -> StateGraph[MessagesState, None, MessagesState, MessagesState]:
     return graph
 
 
+def desk() -> StateGraph[MessagesState, None, MessagesState, MessagesState]:
+    """Return a graph whose one node is LangChain's agent: a subgraph with a checkpoint of its own."""
+    graph: StateGraph[MessagesState, None, MessagesState, MessagesState] = StateGraph(MessagesState)
+    graph.add_node("clerk", create_agent(model("fast"), name="clerk"))
+    graph.add_edge(START, "clerk")
+    return graph
+
+
 AGENTS = [
     agent("effects", build(think, acting(book_effect)), tools=[book_effect]),
     agent("reads", build(think, acting(look_up)), tools=[look_up]),
@@ -60,3 +69,6 @@ AGENTS = [
 
 TALKER = agent("talker", talk)
 """The agent of the conversation whose history is measured."""
+
+DESK = agent("desk", desk)
+"""The same with a subgraph."""

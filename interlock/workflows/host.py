@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import langsmith
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.serde.types import INTERRUPT
 from langgraph.errors import GraphRecursionError
 from langgraph.types import Command, StateSnapshot
 from pydantic import BaseModel, ConfigDict
@@ -21,7 +22,7 @@ from interlock.memory.store import Store
 from interlock.models.contract import MODEL_PORT
 from interlock.tools.contract import TOOL_PORT
 from interlock.workflows.activity_node import NODE_PORT
-from interlock.workflows.checkpoints import INTERRUPT, RunSaver
+from interlock.workflows.checkpoints import RunSaver
 from interlock.workflows.gate import Gate
 from interlock.workflows.interrupts import Interrupts
 from interlock.workflows.memory_door import MemoryDoor
@@ -74,7 +75,7 @@ class Host:
         MEMORY_PORT.set(MemoryDoor(run))
         NODE_PORT.set(NodeDoor(run))
         if run.request.carried:
-            self._saver.restore(THREAD, run.request.carried.checkpoint)
+            self._saver.restore(run.request.carried.checkpoint)
 
     async def turn(self, graph_input: Any) -> Turn:
         """Run the graph until it ends, or to a boundary where it has to continue as new.
@@ -128,15 +129,18 @@ class Host:
         """
         self._run.recorder.begin_pass()
         stream = self._graph.astream(pending, self._config, stream_mode="values", durability="sync")
-        first, last = True, None
+        ended, last = self._saver.supersteps, None
         async with aclosing(cast("AsyncGenerator[Any, None]", stream)) as states:
             async for values in states:
                 if isinstance(values, dict) and INTERRUPT in values:
                     continue
                 last = values
-                if not first and await self._superstep_ended():
+                # LangGraph also yields the input, and what is done so far where a node stops to ask.
+                if self._saver.supersteps == ended:
+                    continue
+                ended = self._saver.supersteps
+                if await self._superstep_ended():
                     return True, last
-                first = False
         return False, last
 
     async def _superstep_ended(self) -> bool:
@@ -148,7 +152,7 @@ class Host:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole checkpoint as readable JSON."""
-        return self._saver.snapshot(THREAD)
+        return self._saver.snapshot()
 
     def state(self) -> StateSnapshot:
         """Return the graph's state as of the last superstep. Safe in a query."""

@@ -38,6 +38,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "tool result of the wrong shape": (f"{HERE}/test_runs.py::test_a_result_of_another_shape",),
     "role that is not configured": (f"{HERE}/test_runs.py::test_a_model_that_cannot_answer",),
+    "state that cannot be kept": (
+        "tests/workflow/test_subgraphs.py::test_a_state_that_cannot_be_kept_fails_the_run_at_once",
+    ),
     "model without its key": (
         f"{HERE}/test_runs.py::test_a_model_that_cannot_answer",
         "tests/unit/models/test_providers.py::test_a_missing_key_names_its_variable",
