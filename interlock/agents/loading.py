@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from interlock.agents.spec import Agent
+from interlock.agents.validation import check_modules
 from interlock.errors import ConfigError
 from interlock.registry import load, load_all
 from interlock.settings import Settings
@@ -56,6 +57,7 @@ def load_runtime(
             raise ConfigError(f"'agents' names a {type(item).__name__}. Make it with `agent(...)`.")
         if found_agents.setdefault(item.name, item) is not item:
             raise ConfigError(f"two agents are named {item.name!r}. Rename one.")
+    check_modules(_modules_named(settings.agents, "interlock.agents"))
     brought = [tool for item in found_agents.values() for tool in item.tools]
     found_tools: dict[str, Tool] = {}
     for item in [*load_all(settings.tools, "interlock.tools"), *tools, *brought]:
@@ -85,12 +87,11 @@ def load_workflows(settings: Settings) -> list[type]:
 
 def graph_modules(settings: Settings) -> tuple[str, ...]:
     """Return the top packages of agents and tools, which a worker loads once for all runs."""
-    groups = ("interlock.agents", "interlock.tools")
-    offered = [point.value for group in groups for point in entry_points(group=group)]
-    references = [*settings.agents, *settings.tools, *offered]
-    return tuple(
-        sorted({reference.partition(":")[0].partition(".")[0] for reference in references})
-    )
+    modules = [
+        *_modules_named(settings.agents, "interlock.agents"),
+        *_modules_named(settings.tools, "interlock.tools"),
+    ]
+    return tuple(sorted({module.partition(".")[0] for module in modules}))
 
 
 def sandbox(settings: Settings) -> SandboxedWorkflowRunner:
@@ -102,6 +103,11 @@ def sandbox(settings: Settings) -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules(*modules)
     )
+
+
+def _modules_named(references: Sequence[str], group: str) -> list[str]:
+    offered = [point.value for point in entry_points(group=group)]
+    return [reference.partition(":")[0] for reference in [*references, *offered]]
 
 
 def _see_project(settings: Settings) -> None:

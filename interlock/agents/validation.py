@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import sys
+from collections.abc import Iterable, Iterator
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from langchain_core.tools import BaseTool
@@ -11,11 +14,15 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.pregel import Pregel
 
-from interlock.errors import UnsupportedInWorkflow
+from interlock.errors import ConfigError, UnsupportedInWorkflow
 from interlock.tools import Tool
+from interlock.workflows import ids
 
 _PURE_STOCK_TOOLS = ("langchain.agents.middleware.todo",)
 """Modules of stock tools that only change graph state."""
+
+_CHECKED_PACKAGES = (*ids.LIBRARIES, "interlock")
+"""Their modules need no check: `ids.install` has seen to them."""
 
 
 def check_graph(name: str, graph: CompiledStateGraph[Any, Any, Any, Any]) -> None:
@@ -23,6 +30,7 @@ def check_graph(name: str, graph: CompiledStateGraph[Any, Any, Any, Any]) -> Non
 
     Raises:
         UnsupportedInWorkflow: names the first thing that cannot run in a workflow, and what to use.
+        ConfigError: a module of the graph imported a function by name before it was replaced.
     """
     for part in _with_subgraphs(graph):
         _check_pregel(name, part)
@@ -34,6 +42,31 @@ def check_graph(name: str, graph: CompiledStateGraph[Any, Any, Any, Any]) -> Non
                 f"agent {name!r}: tool {tool.name!r} is a stock LangChain tool and would do its work "
                 "inside the workflow. Wrap it: interlock.tools.tool(it, effect=...)."
             )
+    check_modules(home for function in _functions(graph) for home in _homes(function))
+
+
+def check_modules(names: Iterable[str]) -> None:
+    """Check modules that hold code of a graph, and what they import from their own packages.
+
+    Raises:
+        ConfigError: one of them imported a function by name before it had its stand-in.
+    """
+    found: set[str] = set()
+    waiting = sorted(names, reverse=True)
+    while waiting:
+        name = waiting.pop()
+        module, package = sys.modules.get(name), name.partition(".")[0]
+        if module is None or name in found or package in _CHECKED_PACKAGES:
+            continue
+        found.add(name)
+        for function in ids.real_names(module):
+            raise ConfigError(
+                f"module {name!r} imported {function!r} before Interlock was imported, so a replay "
+                "would draw another id. Write 'import uuid' and call 'uuid.uuid4()', or import "
+                "'interlock.agents' before that module."
+            )
+        homes = {home for value in list(vars(module).values()) for home in _homes(value)}
+        waiting += sorted(home for home in homes if home.partition(".")[0] == package)
 
 
 def tools_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> list[Tool]:
@@ -89,6 +122,28 @@ def _all_tools(graph: Pregel[Any, Any, Any, Any]) -> Iterator[BaseTool]:
 
 def _stock_tools(graph: Pregel[Any, Any, Any, Any]) -> list[BaseTool]:
     return [tool for tool in _all_tools(graph) if not isinstance(tool, Tool)]
+
+
+def _functions(graph: Pregel[Any, Any, Any, Any]) -> Iterator[Any]:
+    for part in _with_subgraphs(graph):
+        runnables = [node.bound for node in part.nodes.values()]
+        if isinstance(part, CompiledStateGraph):
+            branches = part.builder.branches.values()
+            runnables += [branch.path for named in branches for branch in named.values()]
+        for runnable in runnables:
+            for attribute in ("afunc", "func"):
+                yield getattr(runnable, attribute, None)
+
+
+def _homes(value: Any) -> set[str]:
+    """Return the names of the modules that a module, a function or a class comes from."""
+    while isinstance(value, functools.partial | MethodType):
+        value = value.func if isinstance(value, functools.partial) else value.__func__
+    if isinstance(value, ModuleType):
+        return {value.__name__}
+    if isinstance(value, FunctionType):  # a decorated one belongs to two modules
+        return {str(value.__module__), str(value.__globals__.get("__name__"))}
+    return {value.__module__} if isinstance(value, type) else set()
 
 
 def _module_of(tool: BaseTool) -> str:

@@ -2,8 +2,8 @@
 
 Three things are set, each seen to break a run without it (docs/decisions/0002):
 
-* `uuid.uuid4` and LangGraph's `uuid6` answer from the workflow's clock and seeded randomness while
-  workflow code runs, so checkpoint, task, interrupt and message ids are equal in every replay.
+* UUIDs come from the workflow's clock and seeded randomness while workflow code runs, so checkpoint,
+  task, interrupt and message ids are equal in every replay: see `ids`.
 * `run_in_executor` of the workflow's loop runs its function inline, so sync nodes and edges work.
 * langsmith's thread hop runs inline too; several stock middlewares need it.
 
@@ -16,33 +16,24 @@ Outside a workflow nothing changes.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable
-from contextvars import Context, ContextVar
+from contextvars import Context
 from typing import Any
 
-import langgraph.pregel._checkpoint as pregel_checkpoint
 import langsmith
 from langchain_core.runnables import Runnable
-from langgraph.checkpoint.base.id import UUID as SortableUUID  # noqa: N811  LangGraph's own class of version 6 ids
-from langgraph.checkpoint.base.id import uuid6 as clock_uuid6
 from langgraph.pregel import Pregel
 from temporalio import workflow
 
 from interlock.errors import UnsupportedInWorkflow
+from interlock.workflows import ids
 
-_UUID_EPOCH = 0x01B21DD213814000
-"""100-nanosecond intervals between 1582-10-15 and 1970-01-01."""
-
-_random_uuid4 = uuid.uuid4
 _stream = Pregel.astream
-_last_tick: ContextVar[list[int]] = ContextVar("interlock_last_tick")
 
 
 def install() -> None:
     """Set the process-wide parts; calling it again changes nothing."""
-    uuid.uuid4 = _uuid4
-    vars(pregel_checkpoint)["uuid6"] = _uuid6
+    ids.install()
     langsmith.set_runtime_overrides(aio_to_thread=_inline_hop)
     if Pregel.astream is not _astream:
         setattr(Pregel, "astream", _astream)  # noqa: B010  mypy takes no assignment to a method
@@ -52,7 +43,7 @@ def install() -> None:
 
 def enter_workflow() -> None:
     """Prepare the loop and the context of the workflow whose `run` this is called in, once."""
-    _last_tick.set([0])
+    ids.begin()
     loop: Any = asyncio.get_running_loop()  # this workflow's own
     loop.run_in_executor = _run_inline
 
@@ -102,24 +93,3 @@ async def _inline_hop(
     if not workflow.in_workflow():
         return await default(context, function, *args, **kwargs)
     return context.run(function, *args, **kwargs)
-
-
-def _uuid4() -> uuid.UUID:
-    return workflow.uuid4() if _may_draw() else _random_uuid4()
-
-
-def _may_draw() -> bool:
-    """Whether workflow code runs that may use up the workflow's randomness: no query, no validator."""
-    return workflow.in_workflow() and not workflow.unsafe.is_read_only()
-
-
-def _uuid6(node: int | None = None, clock_seq: int | None = None) -> SortableUUID:
-    tick = _last_tick.get(None) if _may_draw() else None
-    if tick is None:
-        return clock_uuid6(node, clock_seq)
-    tick[0] = stamp = max(tick[0] + 1, workflow.time_ns() // 100 + _UUID_EPOCH)
-    bits = workflow.random().getrandbits
-    sequence = (bits(14) if clock_seq is None else clock_seq) & 0x3FFF
-    high = (stamp >> 12) & 0xFFFFFFFFFFFF
-    value = high << 80 | (stamp & 0xFFF) << 64 | sequence << 48 | bits(48)
-    return SortableUUID(int=value, version=6)
