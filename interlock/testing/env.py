@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Replayer
 
@@ -76,10 +77,12 @@ class WorkerEnv:
     async def pending(self, handle: Handle, *, count: int = 1) -> list[ApprovalRequest]:
         """Wait until at least `count` requests are open and return all that are.
 
+        A run that continues as new is followed into the next one.
+
         Raises:
             AssertionError: the run ended first.
         """
-        async for event in follow_events(handle):
+        async for event in self._events(handle):
             if event.HasField("workflow_execution_failed_event_attributes"):
                 failure = event.workflow_execution_failed_event_attributes.failure
                 raise AssertionError(f"run {handle.id!r} failed: {failure.message}")
@@ -89,6 +92,27 @@ class WorkerEnv:
             if len(found) >= count:
                 return found
         raise AssertionError(f"run {handle.id!r} ended before {count} request(s) were open")
+
+    async def idle(self, handle: Handle) -> None:
+        """Wait until a conversation waits for a message, in whichever run of its chain.
+
+        Raises:
+            AssertionError: it ended first.
+        """
+        async for event in self._events(handle):
+            moved = event.HasField("upsert_workflow_search_attributes_event_attributes")
+            if moved and (await self.status(handle)).state == "idle":
+                return
+        raise AssertionError(f"run {handle.id!r} ended before it was idle")
+
+    async def _events(self, handle: Handle) -> AsyncIterator[HistoryEvent]:
+        """Yield the events of a run and, when it continues as new, of the next one."""
+        goes_on = True
+        while goes_on:
+            goes_on = False
+            async for event in follow_events(handle):
+                yield event
+                goes_on = event.HasField("workflow_execution_continued_as_new_event_attributes")
 
     async def open_requests(self, handle: Handle) -> list[ApprovalRequest]:
         """Return the requests that are open now."""

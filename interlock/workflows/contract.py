@@ -153,6 +153,8 @@ class Carried(_Data):
     """The whole LangGraph checkpoint, in the form of `interlock.codec`."""
     usage: Usage
     steps: int
+    steps_before: int
+    """Of the turns before the open one."""
     model_calls: int
     """Number of the last model call, so that call ids stay unique in the lineage."""
     occurrences: dict[str, list[str]]

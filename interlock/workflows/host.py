@@ -86,6 +86,8 @@ class Host:
         Raises:
             InterlockError: the graph failed; the error names the node and the cause.
         """
+        if graph_input is not None:
+            self._run.begin_turn()
         with langsmith.tracing_context(enabled=False):
             try:
                 return await self._turn(graph_input)
@@ -94,10 +96,7 @@ class Host:
                     error.details.setdefault("node", _failed_node(error))
                 raise
             except GraphRecursionError as error:
-                raise LimitReached(
-                    f"the graph took more than {self._run.terms.steps} steps in one turn. Does an "
-                    "edge lead back for ever? Otherwise raise limits.steps."
-                ) from error
+                raise self._too_many_steps() from error
             except Exception as error:
                 node = _failed_node(error)
                 raise GraphFailed(
@@ -148,7 +147,20 @@ class Host:
         self._run.recorder.end_superstep()
         if self._observer is not None:
             self._observer(self._run.steps, await self._graph.aget_state(self._config))
+        await self._check_steps()
         return self._must_continue() and not self._run.desk.pending
+
+    async def _check_steps(self) -> None:
+        """Count over interrupts and continue-as-new, where LangGraph begins to count anew."""
+        taken = self._run.steps - self._run.steps_before
+        if taken >= self._run.terms.steps and (await self._graph.aget_state(self._config)).next:
+            raise self._too_many_steps()
+
+    def _too_many_steps(self) -> LimitReached:
+        return LimitReached(
+            f"the graph took more than {self._run.terms.steps} steps in one turn. Does an edge lead "
+            "back for ever? Otherwise raise limits.steps."
+        )
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole checkpoint as readable JSON."""

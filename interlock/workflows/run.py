@@ -47,6 +47,7 @@ class Run:
         )
         self.usage = carried.usage if carried else Usage()
         self.steps = carried.steps if carried else 0
+        self.steps_before = carried.steps_before if carried else 0
         self.messages: list[dict[str, Any]] = list(carried.messages) if carried else []
         self.refusals = carried.refusals if carried else 0
         self.logical_calls = LogicalCalls(carried)
@@ -69,6 +70,10 @@ class Run:
         """
         if self.is_cancelled:
             raise asyncio.CancelledError("the run was cancelled")
+
+    def begin_turn(self) -> None:
+        """Begin to count the steps of a turn, however many runs it takes."""
+        self.steps_before = self.steps
 
     def blame(self, error: InterlockError, door: str, asked: Any, /, **more: Any) -> None:
         """Add to an error where it came from: door, node, and a digest of what was asked for."""
@@ -174,6 +179,7 @@ class Run:
             checkpoint=checkpoint,
             usage=self.usage,
             steps=self.steps,
+            steps_before=self.steps_before,
             model_calls=self._model_calls,
             transcript=self.transcript.known,
             binding=self.transcript.bindings,

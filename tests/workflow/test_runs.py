@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from langchain_core.messages import AIMessage
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.types import interrupt
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -80,6 +81,11 @@ async def loops(state: MessagesState) -> dict[str, Any]:
     return {"messages": [AIMessage("again")]}
 
 
+async def asks(state: MessagesState) -> dict[str, Any]:
+    """Asks for ever."""
+    return {"messages": [AIMessage(str(interrupt("go on?")))]}
+
+
 def one_node(name: str, node: Any, *, loop: bool = False) -> Any:
     """An agent of one node."""
     graph: StateGraph[MessagesState, None, MessagesState, MessagesState] = StateGraph(MessagesState)
@@ -128,6 +134,7 @@ async def env(server: Client, tmp_path_factory: pytest.TempPathFactory) -> Async
         one_node("waiter", waits),
         one_node("mistaken", mistakes),
         one_node("looper", loops, loop=True),
+        one_node("asker", asks, loop=True),
         one_node("streamer", streams),
         one_node("listener", listens),
         shopper(),
@@ -218,6 +225,15 @@ async def test_a_graph_that_never_ends_is_stopped(env: WorkerEnv) -> None:
     error = await failure(env, await env.start("looper", "hi"))
     assert error.type == "LIMIT_REACHED"
     assert "more than 12 steps" in error.message
+
+
+async def test_answers_do_not_make_a_turn_longer(env: WorkerEnv) -> None:
+    """Steps before a question count when the graph goes on behind it."""
+    handle = await env.start("asker", "hi")
+    for _ in range(12):
+        (question,) = await env.pending(handle)
+        assert (await env.decide(handle, question, "approve")).accepted
+    assert (await failure(env, handle)).type == "LIMIT_REACHED"
 
 
 @pytest.mark.parametrize("name", ["streamer", "listener"])
