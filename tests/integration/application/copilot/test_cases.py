@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.history.v1 import HistoryEvent
 
 from interlock.context import CallContext
 from interlock.memory import Search
@@ -197,3 +199,49 @@ async def test_internal_pages_are_not_quoted(shop: Shop) -> None:
     assert state["sources"]
     assert "refund-approval" not in [source["document"] for source in state["sources"]]
     assert "not part of the conversation" not in closed["reply"]
+
+
+def _shown(event: HistoryEvent) -> Iterator[str]:
+    """Search attributes, memo, summary and ids of an event."""
+    attributes = getattr(event, str(event.WhichOneof("attributes")))
+    for name in ("search_attributes", "memo", "upserted_memo"):
+        if hasattr(attributes, name):
+            found = getattr(attributes, name)
+            yield from (f"{name} {plain(payload)}" for payload in payloads_in(found))
+    yield from (f"summary {plain(payload)}" for payload in payloads_in(event.user_metadata))
+    for name in ("workflow_id", "activity_id", "timer_id", "protocol_instance_id"):
+        yield f"{name} {getattr(attributes, name, '')}"
+    if hasattr(attributes, "task_queue"):
+        yield f"task_queue {attributes.task_queue.name}"
+
+
+async def test_names_and_indexes_hold_no_personal_data(shop: Shop) -> None:
+    """Neither who writes nor what they asked for is in an id, an index, a memo or a summary."""
+    customer, order = "C-0004", "A-1022"
+    ((name, email),) = shop.rows(f"SELECT name, email FROM customer WHERE id = '{customer}'")
+    text = f"The lantern of {order} has died. I want my money back. {name}, {email}"
+    handle = await shop.case(text, customer)
+    (action,) = await shop.env.pending(handle)
+    assert action.arguments["order_id"] == order
+    described = await handle.describe()
+    found = [
+        f"typed {described.typed_search_attributes}",
+        f"memo {await described.memo()}",
+        f"request {action.id} {action.digest}",
+    ]
+    await shop.env.decide(handle, action, "reject", comment=f"Not without a photo, {name}.")
+    await handle.result()
+    events = (await handle.fetch_history()).events
+    found += [line for event in events for line in _shown(event)]
+    for about in (
+        "search_attributes waiting",
+        "memo [",
+        "summary verdict on refund",
+        "activity_id 1",
+    ):
+        assert any(about in line for line in found), about
+    secrets = [customer, order, email, *name.split(), action.arguments["amount"], "lantern"]
+    told = [(secret, line) for secret in secrets for line in found if secret in line]
+    assert told == []
+    history = str([plain(payload) for event in events for payload in payloads_in(event)])
+    assert all(secret in history for secret in secrets)  # it is there to be found
