@@ -29,8 +29,9 @@ from interlock.tools import Effect, tool
 from interlock.tools.contract import effect_key
 from tests.graphs import PAID, pay, pay_small, shopper
 
-ROUNDS = 8
-STEPS = 25
+ROUNDS = 6
+CALLS = 6
+STEPS = 16
 BUSY: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
 GO_ON: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -118,7 +119,7 @@ def _asking(name: str, account: str, times: int) -> dict[str, Any]:
 
 SCRIPT = {
     "conversations": {
-        "equal": _asking("pay_small", "equal", 10),
+        "equal": _asking("pay_small", "equal", CALLS),
         "asked": _asking("pay", "asked", 1),
         "payer": {"pick": "match", "steps": [{"answer": {"text": "ok"}}]},
     }
@@ -204,10 +205,12 @@ async def test_equal_calls_of_the_model_stay_distinct(env: WorkerEnv) -> None:
     """Tool calls with equal arguments and ids of their own are as many effects over several runs."""
     handle = await env.start("shopper", "equal")
     assert (await env.result(handle)).reply == "All paid."
-    assert all(part["turn_open"] for part in await carried(env, handle))
-    assert PAID["equal"] == [2] * 10
-    rows = await assert_distinct(env, handle, "pay_small", 10)
-    assert [row.call_id for row in rows] == [f"call-{number}" for number in range(10)]
+    parts = await carried(env, handle)
+    assert len(parts) >= 1
+    assert all(part["turn_open"] for part in parts)
+    assert PAID["equal"] == [2] * CALLS
+    rows = await assert_distinct(env, handle, "pay_small", CALLS)
+    assert [row.call_id for row in rows] == [f"call-{number}" for number in range(CALLS)]
 
 
 async def test_a_decision_holds_in_the_next_run(env: WorkerEnv) -> None:
