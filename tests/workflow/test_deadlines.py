@@ -130,7 +130,10 @@ async def test_an_effect_nobody_can_tell_of_stays_unknown(env: WorkerEnv) -> Non
     assert error.type == "OUTCOME_UNKNOWN"
     assert "nobody said in time whether 'send_money' happened" in error.message
     (row,) = await env.app.ledger.rows(workflow_id=handle.id)
-    assert (row.state, row.token) == (LedgerState.UNKNOWN, 1)
+    assert (row.state, row.token) == (
+        LedgerState.UNKNOWN,
+        2,
+    )  # claimed again once the call was over
     assert error.details[0]["effect_key"] == row.effect_key
     assert (error.details[0]["door"], error.details[0]["node"]) == ("tool", "tools")
     assert SENT["lost"] == 1

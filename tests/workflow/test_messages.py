@@ -102,11 +102,10 @@ BROUGHT: list[BaseMessage] = [
 SAID = AIMessage(
     [_REASONING, {"type": "text", "text": "A vase."}, {"type": "image", "url": "https://x/1"}],
     tool_calls=[{**_CALL, "id": "c3"}],
-    invalid_tool_calls=[{**_BROKEN, "id": "c4"}],
     usage_metadata=_USAGE,
     response_metadata={"finish_reason": "stop", "logprobs": [{"token": "A", "p": -0.5}]},
 )
-"""What the model answers."""
+"""What the model answers. An unreadable tool call is not among it: a model is asked again for that."""
 
 PROMPTS: list[list[BaseMessage]] = []
 """What the model was asked, call by call."""
