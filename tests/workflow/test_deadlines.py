@@ -27,7 +27,7 @@ SENT: Counter[str] = Counter()
 """Calls of `send_money`, by account."""
 
 
-@tool(effect=Effect.EXTERNAL, risk=Risk.LOW, attempts=1)
+@tool(effect=Effect.EXTERNAL, risk=Risk.LOW, attempts=1, timeout_seconds=2)
 async def send_money(account: str) -> str:
     """Send money; the answer is lost, and the other side cannot be asked."""
     SENT[account] += 1
