@@ -46,6 +46,7 @@ def carried(calls: LogicalCalls, now: datetime = NOON) -> Carried:
         checkpoint={},
         usage=Usage(),
         steps=0,
+        steps_before=0,
         model_calls=0,
         transcript={},
         binding={},
