@@ -26,7 +26,7 @@ up: install ## Run the shop, Temporal, its web UI and a worker, until Ctrl-C
 	@$(BIN)/python -m demo.up $(ARGS)
 
 test: install ## Run the test suite
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: install ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check .

@@ -29,6 +29,15 @@ async def server() -> AsyncIterator[Client]:
         yield running.client
 
 
+FIRST = ("tests/crash/", "tests/integration/demo/", "tests/integration/bench/")
+"""Files whose tests take longest: begun last, one of them would keep a whole process waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+
+
 SKIPPED: list[str] = []
 EXIT = pytest.StashKey[int]()
 
