@@ -14,7 +14,7 @@ from interlock.testing import worker_env
 from tests.graphs import PAID, everything
 
 PLAIN = """
-import asyncio, json, sys
+import asyncio, json, os, sys
 from temporalio.client import Client
 
 async def main(address, queue, run, account):
@@ -37,6 +37,8 @@ async def main(address, queue, run, account):
                       "status": await handle.query("status")}))
 
 asyncio.run(main(*sys.argv[1:]))
+sys.stdout.flush()
+os._exit(0)  # the SDK may crash an interpreter that is torn down: interlock.cli.leaving
 """
 
 
