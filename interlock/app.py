@@ -129,6 +129,7 @@ class App:
             observer,
             clock=_now,
             result_bytes=settings.limits.result_bytes,
+            longest_wait_seconds=settings.limits.retry_after_seconds,
             probe=self._probe,
         )
         self._policy_activities = PolicyActivities(self.tools, self.policy, observer, clock=_now)

@@ -142,9 +142,21 @@ class ToolFailed(ToolError):
 
 
 class ToolUnavailable(ToolError):
-    """The retries of a tool call are spent and its effect did not happen."""
+    """The retries of a tool call are spent and its effect did not happen.
+
+    A tool raises it when it knows that nothing happened, and may say when to come back:
+    ``ToolUnavailable("closed for lunch", retry_after_seconds=1800)``.
+    """
 
     code = "TOOL_UNAVAILABLE"
+
+    def __init__(
+        self, message: str, /, *, retry_after_seconds: float | None = None, **details: Any
+    ) -> None:
+        """Keep the message, and how long the next attempt has to wait in the details."""
+        if retry_after_seconds is not None:
+            details["retry_after_seconds"] = retry_after_seconds
+        super().__init__(message, **details)
 
 
 class EffectAborted(ToolError):

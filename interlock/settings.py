@@ -135,6 +135,12 @@ class LimitSettings(_Section):
     )
     steps: int = Field(100, ge=1, description="Supersteps of one turn after which a run fails.")
     result_bytes: int = Field(200_000, ge=1000, description="Largest tool result.")
+    retry_after_seconds: float = Field(
+        900.0,
+        gt=0,
+        le=86_400,
+        description="What a longer `Retry-After` of a service that a tool calls is cut to.",
+    )
     signals: int = Field(
         1000, ge=10, description="Unread messages one run keeps before it refuses more."
     )

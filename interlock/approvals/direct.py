@@ -196,8 +196,9 @@ class DirectTools:
                     raise
                 # The other attempt is most likely of this process, and may be over any moment.
                 await asyncio.sleep(min(error.details["retry_after_seconds"], _BACKOFF_SECONDS))
-            except ToolUnavailable:  # the gateway returns a failure when no attempt is left
-                await asyncio.sleep(_BACKOFF_SECONDS * attempt)
+            except ToolUnavailable as error:  # it returns a failure when no attempt is left
+                wait = error.details.get("retry_after_seconds", _BACKOFF_SECONDS * attempt)
+                await asyncio.sleep(wait)
             else:
                 return result_of(call, outcome)
 

@@ -192,10 +192,10 @@ class Ledger(Protocol):
         """
         ...
 
-    def note(self, effect_key: str, token: int, why: str) -> Awaitable[None]:
+    def note(self, effect_key: str, token: int, why: str) -> Awaitable[bool]:
         """Keep why the holder's call ended without an answer; the row stays CLAIMED.
 
-        Changes nothing unless the row is CLAIMED under `token`.
+        Changes nothing unless the row is CLAIMED under `token`; says whether it is.
 
         Raises:
             LedgerConflict: the ledger has no such effect.
@@ -238,7 +238,13 @@ class Ledger(Protocol):
         ...
 
     def rows(
-        self, *, workflow_id: str | None = None, state: LedgerState | None = None, limit: int = 100
+        self,
+        *,
+        workflow_id: str | None = None,
+        state: LedgerState | None = None,
+        beginning: str = "",
+        limit: int = 100,
+        offset: int = 0,
     ) -> Awaitable[list[LedgerRow]]:
-        """Return rows, oldest first."""
+        """Return rows whose key has this beginning, oldest first."""
         ...

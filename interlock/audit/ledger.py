@@ -71,21 +71,23 @@ class SqlLedger:
 
         return await self._database.write(work)
 
-    async def note(self, effect_key: str, token: int, why: str) -> None:
+    async def note(self, effect_key: str, token: int, why: str) -> bool:
         """Keep why the holder's call ended without an answer; the row stays CLAIMED.
 
-        Changes nothing unless the row is CLAIMED under `token`.
+        Changes nothing unless the row is CLAIMED under `token`; says whether it is.
 
         Raises:
             LedgerConflict: the ledger has no such effect.
         """
 
-        async def work(session: AsyncSession) -> None:
+        async def work(session: AsyncSession) -> bool:
             row = await _locked(session, effect_key)
-            if row.token == token and row.state == LedgerState.CLAIMED:
+            is_held = row.token == token and row.state == LedgerState.CLAIMED
+            if is_held:
                 row.error = why
+            return is_held
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def settle(
         self,
@@ -148,17 +150,25 @@ class SqlLedger:
         return await self._database.read(work)
 
     async def rows(
-        self, *, workflow_id: str | None = None, state: LedgerState | None = None, limit: int = 100
+        self,
+        *,
+        workflow_id: str | None = None,
+        state: LedgerState | None = None,
+        beginning: str = "",
+        limit: int = 100,
+        offset: int = 0,
     ) -> list[LedgerRow]:
-        """Return rows, oldest claim first."""
+        """Return rows whose key has this beginning, oldest claim first."""
         query = select(EffectRow).order_by(col(EffectRow.claimed_at), col(EffectRow.effect_key))
+        if beginning:
+            query = query.where(col(EffectRow.effect_key).startswith(beginning, autoescape=True))
         if workflow_id is not None:
             query = query.where(col(EffectRow.workflow_id) == workflow_id)
         if state is not None:
             query = query.where(col(EffectRow.state) == state)
 
         async def work(session: AsyncSession) -> list[LedgerRow]:
-            return [_public(row) for row in await session.exec(query.limit(limit))]
+            return [_public(row) for row in await session.exec(query.limit(limit).offset(offset))]
 
         return await self._database.read(work)
 

@@ -217,12 +217,17 @@ def _plain(item: OpenRequest) -> dict[str, Any]:
 def _decide(out: Output, request_id: str, run: str, verb: str, yes: bool, **fields: Any) -> None:
     if not fields.get("reviewer"):
         fields.pop("reviewer", None)
-    asyncio.run(_submit(out, request_id, run, verb, yes, fields))
+    asyncio.run(submit(out, request_id, run, verb, yes, fields))
 
 
-async def _submit(
+async def submit(
     out: Output, request_id: str, run: str, verb: str, yes: bool, fields: dict[str, Any]
 ) -> None:
+    """Show a request, ask for confirmation at a terminal, and send the decision on it.
+
+    Raises:
+        InterlockError: the decision does not count, or did not arrive.
+    """
     from interlock.cli import requests
     from interlock.cli.runs import Runs
     from interlock.errors import DecisionRefused

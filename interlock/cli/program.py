@@ -14,6 +14,7 @@ import interlock
 from interlock.cli import (
     decision,
     doctor,
+    effects,
     failures,
     knowledge,
     message,
@@ -111,5 +112,5 @@ def _program(
     """
 
 
-for _group in (run, show, decision, message, replay, up, knowledge, models, doctor, project):
+for _group in (run, show, decision, effects, message, replay, up, knowledge, models, doctor, project):
     app.add_typer(_group.app)

@@ -224,6 +224,26 @@ class Runs:
                 await put_back(event, self.client.data_converter)
                 yield event
 
+    async def task_that_asked(self, workflow_id: str, request_id: str) -> int:
+        """Return the event id of the workflow task that put a request on its desk.
+
+        A reset to it asks again. 0 when the newest run of that workflow id never asked so.
+
+        Args:
+            workflow_id: The run's workflow id.
+            request_id: Id of the request, or its beginning.
+        """
+        with explained(workflow_id):
+            async for event in self._handle(workflow_id).fetch_history_events():
+                attributes = event.workflow_properties_modified_event_attributes
+                memo = attributes.upserted_memo.fields
+                if "pending" not in memo:
+                    continue
+                (pending,) = await self.client.data_converter.decode([memo["pending"]])
+                if any(str(item).startswith(request_id) for item in pending):
+                    return int(attributes.workflow_task_completed_event_id)
+        return 0
+
     async def _update(self, workflow_id: str, name: str, value: Any) -> Any:
         with explained(workflow_id):
             async with asyncio.timeout(_PATIENCE.total_seconds()):

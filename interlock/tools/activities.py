@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -37,4 +39,18 @@ class ToolActivities:
                 return await self._gateway.run(call, attempt=activity.info().attempt)
             except ToolUnavailable as error:
                 # For whoever waits it ends a call; here it ends an attempt.
-                raise ApplicationError(error.message, error.details, type=error.code) from error
+                raise ApplicationError(
+                    error.message, error.details, type=error.code, next_retry_delay=_delay(error)
+                ) from error
+
+
+def _delay(error: ToolUnavailable) -> timedelta | None:
+    """Return when the next attempt comes, if the error says it; while the activity has time."""
+    seconds, info = error.details.get("retry_after_seconds"), activity.info()
+    if seconds is None:
+        return None
+    delay, whole = timedelta(seconds=seconds), info.schedule_to_close_timeout
+    if whole:
+        left = info.scheduled_time + whole - datetime.now(UTC)
+        delay = min(delay, max(left, timedelta()))
+    return delay

@@ -12,6 +12,7 @@ from interlock.errors import LedgerConflict
 from interlock.tools.calling import Caller
 from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome
 from interlock.tools.definition import Tool
+from interlock.tools.retry_after import wanted_wait
 from interlock.tools.signature import CALL_PARAMETER
 
 Probe = Callable[[str, ToolCall], Awaitable[None]]
@@ -33,6 +34,18 @@ class Parts:
     grace: timedelta
     """How long after a call's deadline its row may be taken over."""
     result_bytes: int
+    longest_wait: timedelta
+    """What a longer `Retry-After` is cut to."""
+
+    def wait_after(self, error: Exception, call: ToolCall) -> dict[str, float]:
+        """Return how long the other side wants to be left alone, as details of an error.
+
+        No longer than the call may still be made: a grant that expires is refused then, not later.
+        """
+        now, longest = self.clock(), self.longest_wait
+        if call.grant is not None:
+            longest = min(longest, call.grant.expires_at - now)
+        return wanted_wait(error, now, longest)
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,14 @@ def effect_key(lineage: str, tool: str, arguments: dict[str, Any], occurrence: i
     return digest([lineage, tool, arguments, occurrence])
 
 
+def outcome_digest(key: str, token: int | None) -> str:
+    """Return the digest that a word on an UNKNOWN effect is bound to.
+
+    With the ledger's token: an old word, applied again by a reset, answers another question.
+    """
+    return digest({"outcome_of": key, "token": token})
+
+
 class ToolPort(Protocol):
     """What stands behind every tool: the workflow's door, or the gateway itself outside one."""
 

@@ -42,6 +42,7 @@ class ToolGateway:
         clock: The time now, with its zone.
         result_bytes: Largest result, as JSON.
         grace_seconds: How long after a call's deadline its row may be taken over.
+        longest_wait_seconds: What a longer `Retry-After` of the other side is cut to.
         probe: Told of each point of a call; for crash tests.
 
     Raises:
@@ -57,6 +58,7 @@ class ToolGateway:
         clock: Callable[[], datetime],
         result_bytes: int = 200_000,
         grace_seconds: float = 1.0,
+        longest_wait_seconds: float = 900.0,
         probe: Probe | None = None,
     ) -> None:
         self._tools: dict[str, Tool] = {}
@@ -71,6 +73,7 @@ class ToolGateway:
             probe=probe or _no_probe,
             grace=timedelta(seconds=grace_seconds),
             result_bytes=result_bytes,
+            longest_wait=timedelta(seconds=longest_wait_seconds),
         )
 
     @property
@@ -155,7 +158,7 @@ class ToolGateway:
         except (ModelMistake, ToolFailed) as error:
             return failed(error)
         except Exception as error:  # noqa: BLE001  a tool may raise anything
-            return _after_failed_read(job, error)
+            return _after_failed_read(job, error, self._parts.wait_after(error, call))
         await self._parts.probe("after_call", call)
         return check_answer(tool, value, self._parts.result_bytes).outcome
 
@@ -189,7 +192,7 @@ def _taken_by(tool: Tool, call: ToolCall, arguments: dict[str, Any]) -> dict[str
     return typed
 
 
-def _after_failed_read(job: Job, error: Exception) -> ToolOutcome:
+def _after_failed_read(job: Job, error: Exception, wait: dict[str, float]) -> ToolOutcome:
     name = job.tool.name
     if job.caller.stopping:
         return failed(RunCancelled(f"{name!r} was cancelled."))
@@ -197,6 +200,7 @@ def _after_failed_read(job: Job, error: Exception) -> ToolOutcome:
         f"{name!r} was not available in {job.attempt} attempts. The last: "
         f"{type(error).__name__}: {error}",
         tool=name,
+        **wait,
     )
     if job.is_last():
         return failed(unavailable)

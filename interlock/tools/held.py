@@ -10,6 +10,8 @@ much of it as can be kept and the error: the effect did happen.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from interlock.audit.contract import LedgerRow, LedgerState
@@ -25,6 +27,9 @@ from interlock.tools.calling import CallEnded, Caller
 from interlock.tools.contract import Effect, ToolOutcome
 from interlock.tools.definition import taken
 from interlock.tools.outcomes import check_answer, failed, recorded, refused, unknown
+
+_AT_ONCE: Mapping[str, float] = {}
+"""No wait but Temporal's own between two attempts."""
 
 LOST = "the attempt was lost"
 """What became of a call whose row has no note."""
@@ -73,7 +78,7 @@ class HeldEffect:
         except (ModelMistake, ToolFailed) as error:
             return await self._settle(LedgerState.FAILED, failed(error))
         except ToolUnavailable as error:
-            return await self._unavailable(error.message)
+            return await self._unavailable(error.message, self._wait_after(error))
         except Exception as error:  # noqa: BLE001  whatever a tool raises, its effect is in doubt
             return await self._after_doubt(error)
         await self._parts.probe("after_call", self._job.call)
@@ -127,30 +132,38 @@ class HeldEffect:
     async def _after_doubt(self, error: Exception) -> Ended:
         """Find out what became of a call that ended without an answer, as far as that is possible."""
         why = str(error) if isinstance(error, CallEnded) else f"{type(error).__name__}: {error}"
+        wait = self._wait_after(error)
         self._in_doubt = True
         is_repeatable = self._contract.effect is Effect.IDEMPOTENT
         if is_repeatable and not self._is_over:
-            return await self._unavailable(why)
+            return await self._unavailable(why, wait)
         known, answer = await self._reconcile()
         if known == "happened":
             return await self._settle_answer(answer)
-        await self._parts.ledger.note(self._row.effect_key, self._row.token, why)
+        if not await self._parts.ledger.note(self._row.effect_key, self._row.token, why):
+            await self._tell_too_late(f"ended without an answer ({why})")
         # Its deadline does not end it, or nobody comes back after the deadline.
         outlives = isinstance(error, CallEnded) and error.still_running
         if outlives or self._job.caller.stopping:
             return await self.settle_unknown(f"{why}, and {answer}")
-        raise self._job.conflict(self._row.deadline + self._parts.grace - self._parts.clock(), why)
+        left = self._row.deadline + self._parts.grace - self._parts.clock()
+        raise self._job.conflict(
+            max(left, timedelta(seconds=wait.get("retry_after_seconds", 0.0))), why
+        )
+
+    def _wait_after(self, error: Exception) -> Mapping[str, float]:
+        return self._parts.wait_after(error, self._job.call)
 
     @property
     def _is_over(self) -> bool:
         return self._job.is_last(self._row.token) or self._job.caller.stopping
 
-    async def _unavailable(self, why: str) -> Ended:
+    async def _unavailable(self, why: str, wait: Mapping[str, float] = _AT_ONCE) -> Ended:
         if self._is_over and self._in_doubt:
             return await self.settle_unknown(why)
         did_not = "" if self._in_doubt else " and did not happen"
         error = ToolUnavailable(
-            f"{self._name!r} was not available{did_not}: {why}.", tool=self._name
+            f"{self._name!r} was not available{did_not}: {why}.", tool=self._name, **wait
         )
         state = LedgerState.UNKNOWN if self._in_doubt else LedgerState.FAILED
         outcome = failed(error)
@@ -210,15 +223,19 @@ class HeldEffect:
 
     async def _too_late(self, state: LedgerState) -> Ended:
         """Tell of a settlement that changed nothing, and take the outcome from the ledger."""
-        await self._parts.observer.incident(
-            self._job.call,
-            f"a late attempt wanted to settle {self._name!r} as {state}; it changed nothing",
-            at=self._parts.clock(),
-            token=self._row.token,
-        )
+        await self._tell_too_late(f"wanted to settle it as {state}")
         row = await self._parts.ledger.find(self._row.effect_key)
         if row is not None and row.state is LedgerState.DONE:
             return Ended(recorded(row.result, row.error), row.token)
         if row is not None and row.state is LedgerState.UNKNOWN:
             return Ended(unknown(self._name, row, row.error), row.token)
         raise self._job.conflict(self._parts.grace)
+
+    async def _tell_too_late(self, what: str) -> None:
+        await self._parts.observer.incident(
+            self._job.call,
+            f"a late attempt of {self._name!r} {what} after its row was taken over; it changed "
+            "nothing",
+            at=self._parts.clock(),
+            token=self._row.token,
+        )

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest, Verdict
-from interlock.canonical import digest
 from interlock.errors import (
     ActionDenied,
     ApprovalExpired,
@@ -24,6 +23,7 @@ from interlock.tools.contract import (
     ToolOutcome,
     action_digest,
     effect_key,
+    outcome_digest,
 )
 from interlock.tools.definition import Tool
 from interlock.tools.outcomes import result_of
@@ -195,8 +195,7 @@ class ToolDoor:
         request = self._gate.request(
             kind="outcome",
             call_id=call.call_id,
-            # With the ledger's token: an old word, applied again by a reset, answers another question.
-            digest=digest({"outcome_of": call.effect_key, "token": outcome.known.get("token")}),
+            digest=outcome_digest(call.effect_key, outcome.known.get("token")),
             why=outcome.message or f"nobody can tell whether {call.tool!r} happened",
             risk=Risk.HIGH,
             allowed=_OUTCOME_VERBS,

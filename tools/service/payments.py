@@ -46,6 +46,10 @@ async def refund(order_id: str, amount: Decimal, reason: str, *, call: ToolCall)
         "not_after": call.deadline.isoformat() if call.deadline else None,
     }
     answer = await _post(body, call.deadline)
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        # It was the one request of this call; the answer's `Retry-After` is read from the cause.
+        busy = httpx.HTTPStatusError("busy", request=answer.request, response=answer)
+        raise ToolUnavailable("the payment service takes no more requests now") from busy
     if answer.status_code == httpx.codes.PRECONDITION_FAILED:
         raise ToolUnavailable(f"the refund of {order_id!r} came too late to the payment service")
     if answer.is_client_error:
