@@ -18,6 +18,7 @@ from interlock.approvals.activities import PolicyActivities
 from interlock.approvals.direct import DirectTools
 from interlock.approvals.policy import RiskPolicy
 from interlock.audit.activities import AuditActivities
+from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
 from interlock.audit.store import SqlAuditStore
@@ -130,6 +131,7 @@ class App:
             clock=_now,
             result_bytes=settings.limits.result_bytes,
             longest_wait_seconds=settings.limits.retry_after_seconds,
+            breakers=SqlBreakers(self.database),
             probe=self._probe,
         )
         self._policy_activities = PolicyActivities(self.tools, self.policy, observer, clock=_now)

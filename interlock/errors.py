@@ -10,6 +10,7 @@ The tree::
     ├── ToolError             the model, or the graph's code, acts
     │   ├── ToolFailed          TOOL_FAILED       a clear no from the other side: nothing happened
     │   ├── ToolUnavailable     TOOL_UNAVAILABLE  retries are spent: nothing happened
+    │   ├── CircuitOpen         CIRCUIT_OPEN      its dependency fails: nothing was called
     │   ├── EffectAborted       EFFECT_ABORTED    a person ended it: nobody knows whether it happened
     │   ├── BadResult           BAD_RESULT        the result does not fit the tool's output model
     │   └── ResultTooLarge      RESULT_TOO_LARGE
@@ -157,6 +158,12 @@ class ToolUnavailable(ToolError):
         if retry_after_seconds is not None:
             details["retry_after_seconds"] = retry_after_seconds
         super().__init__(message, **details)
+
+
+class CircuitOpen(ToolError):
+    """What the tool calls fails too often and is left alone for a while; nothing was called."""
+
+    code = "CIRCUIT_OPEN"
 
 
 class EffectAborted(ToolError):

@@ -12,7 +12,7 @@ from typing import Any
 from temporalio import activity
 
 from interlock.approvals.contract import JudgeRequest, Verdict
-from interlock.audit.contract import AuditEvent, AuditStore, EventKind
+from interlock.audit.contract import AuditEvent, AuditStore, BreakerRow, EventKind
 from interlock.context import CallContext
 from interlock.models.contract import ModelAnswer, ModelCall
 from interlock.tools.contract import ToolCall, ToolOutcome
@@ -101,6 +101,19 @@ class AuditObserver:
             at,
             outcome="recorded",
             details={"what": what, "effect_key": call.effect_key, "token": token},
+        )
+
+    async def breaker_changed(self, call: ToolCall, breaker: BreakerRow, *, at: datetime) -> None:
+        """Record that a call has opened or closed the breaker of its dependency."""
+        await self._record(
+            "breaker",
+            breaker.dependency,
+            f"{breaker.dependency}/{breaker.token}",
+            call.context,
+            at,
+            at,
+            outcome=str(breaker.state),
+            details={"tool": call.tool, "why": breaker.why},
         )
 
     async def judged(

@@ -23,6 +23,7 @@ from interlock.context import CallContext
 from interlock.errors import (
     ActionDenied,
     ApprovalRejected,
+    CircuitOpen,
     DecisionRefused,
     LedgerConflict,
     NoPort,
@@ -196,6 +197,9 @@ class DirectTools:
                     raise
                 # The other attempt is most likely of this process, and may be over any moment.
                 await asyncio.sleep(min(error.details["retry_after_seconds"], _BACKOFF_SECONDS))
+            except CircuitOpen as error:  # it waits, which is no attempt
+                attempt -= 1
+                await asyncio.sleep(error.details["retry_after_seconds"])
             except ToolUnavailable as error:  # it returns a failure when no attempt is left
                 wait = error.details.get("retry_after_seconds", _BACKOFF_SECONDS * attempt)
                 await asyncio.sleep(wait)

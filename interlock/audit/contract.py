@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, Protocol
@@ -12,7 +12,15 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from interlock.context import CallContext
 
 EventKind = Literal[
-    "run", "model_call", "tool_call", "verdict", "decision", "refusal", "feedback", "incident"
+    "run",
+    "model_call",
+    "tool_call",
+    "verdict",
+    "decision",
+    "refusal",
+    "feedback",
+    "incident",
+    "breaker",
 ]
 """What an audit event is about."""
 
@@ -247,4 +255,51 @@ class Ledger(Protocol):
         offset: int = 0,
     ) -> Awaitable[list[LedgerRow]]:
         """Return rows whose key has this beginning, oldest first."""
+        ...
+
+
+class BreakerState(StrEnum):
+    """State of the circuit breaker of a dependency."""
+
+    CLOSED = "closed"
+    """Calls are made."""
+    OPEN = "open"
+    """No call is made until the row's time is over."""
+    HALF_OPEN = "half_open"
+    """One call is made, a probe; what becomes of it decides."""
+
+
+class BreakerRow(BaseModel):
+    """The circuit breaker of one dependency, as all workers share it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dependency: str
+    state: BreakerState = BreakerState.CLOSED
+    token: int = 0
+    """Counts the changes of state: only the probe that has it says how the probe ended."""
+    until: AwareDatetime | None = None
+    """Open: when a probe may be made. Half-open: until when its probe is waited for."""
+    changed_at: AwareDatetime | None = None
+    why: str = ""
+    """The last failure that was counted."""
+    counts: tuple[tuple[int, int, int], ...] = ()
+    """Second (of the epoch), calls and failures in it, oldest first. Whoever has seen no failure
+    lately has not written its calls yet."""
+
+
+class BreakerStore(Protocol):
+    """Where breakers are kept."""
+
+    def read(self) -> Awaitable[list[BreakerRow]]:
+        """Return every breaker that was ever written, by dependency."""
+        ...
+
+    def change(
+        self, dependency: str, change: Callable[[BreakerRow], BreakerRow]
+    ) -> Awaitable[tuple[BreakerRow, BreakerRow]]:
+        """Put what `change` makes of a row in its place, at once; return the row before and after.
+
+        A dependency that has no row yet begins closed.
+        """
         ...

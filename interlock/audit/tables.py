@@ -134,3 +134,17 @@ class ConsumedDecisionRow(_Table, table=True):
     request_id: str = Field(primary_key=True, sa_type=AnyText)
     effect_key: str = Field(sa_type=AnyText)
     consumed_at: datetime
+
+
+class BreakerTableRow(_Table, table=True):
+    """The circuit breaker of one dependency."""
+
+    __tablename__ = "breaker"
+
+    dependency: str = Field(primary_key=True, sa_type=AnyText)
+    state: str = Field(sa_type=AnyText)
+    token: int = Field(sa_type=BigInteger)
+    until: datetime | None
+    changed_at: datetime | None
+    why: str = Field(sa_type=AnyText)
+    counts: list[list[int]] = Field(sa_type=JSON)

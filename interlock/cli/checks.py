@@ -207,6 +207,7 @@ _CHECKS: tuple[Check, ...] = (
     _embedder,
     services.memory,
     services.database,
+    services.breakers,
     services.temporal,
     _approvals,
 )

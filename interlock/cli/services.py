@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from interlock.audit.contract import BreakerRow, BreakerState
 from interlock.cli.findings import Finding, fail, failed, ok, warn
 from interlock.cli.runs import Runs
 from interlock.connection import connect, data_folder, noted_server, server_address
@@ -87,6 +88,36 @@ async def _database_server(url: str) -> Finding:
     except InterlockError as error:
         return failed("audit database", error)
     return ok("audit database", f"{make_url(url).render_as_string()} answers.")
+
+
+async def breakers(settings: Settings) -> list[Finding]:
+    """Look at the circuit breakers of dependencies, as the workers share them."""
+    from interlock.app import database_url
+    from interlock.audit.breakers import SqlBreakers
+    from interlock.audit.database import Database
+
+    if settings.audit.url is None and not (data_folder(settings) / "audit.db").exists():
+        return []
+    database = Database(database_url(settings))
+    try:
+        store = SqlBreakers(database)
+        return [_breaker(row) for row in await store.read()] if await store.exist() else []
+    except InterlockError:
+        return []  # the check of the database says what is wrong
+    finally:
+        await database.close()
+
+
+def _breaker(row: BreakerRow) -> Finding:
+    name = f"breaker {row.dependency}"
+    if row.state is BreakerState.CLOSED:
+        return ok(name, "closed.")
+    since = f"since {row.changed_at:%Y-%m-%d %H:%M:%S} UTC" if row.changed_at else ""
+    return warn(
+        name,
+        f"{row.state.replace('_', '-')} {since}; the last failure: {row.why}.",
+        "Mend the dependency; it is tried again by itself.",
+    )
 
 
 async def temporal(settings: Settings) -> list[Finding]:

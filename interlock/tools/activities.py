@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from interlock.errors import ToolUnavailable
+from interlock.errors import CircuitOpen, ToolUnavailable
 from interlock.heartbeats import heartbeats
 from interlock.tools.contract import ToolCall, ToolOutcome
 from interlock.tools.gateway import ToolGateway
@@ -31,20 +31,30 @@ class ToolActivities:
         """Carry out one attempt and return how the call ended, if it did.
 
         Raises:
-            ApplicationError: the call failed, and another attempt may be made.
+            ApplicationError: the call failed, or waits for its dependency, and another attempt may
+                be made.
             InterlockError: another attempt holds the row, or the worker is not set up for the call.
         """
-        async with heartbeats():
+        waited = _waited()
+        async with heartbeats(waited):
             try:
-                return await self._gateway.run(call, attempt=activity.info().attempt)
-            except ToolUnavailable as error:
+                return await self._gateway.run(call, attempt=activity.info().attempt - waited)
+            except (CircuitOpen, ToolUnavailable) as error:
+                if isinstance(error, CircuitOpen):
+                    activity.heartbeat(waited + 1)
                 # For whoever waits it ends a call; here it ends an attempt.
                 raise ApplicationError(
                     error.message, error.details, type=error.code, next_retry_delay=_delay(error)
                 ) from error
 
 
-def _delay(error: ToolUnavailable) -> timedelta | None:
+def _waited() -> int:
+    """Return how many attempts only waited for a dependency: they do not count as calls."""
+    details = activity.info().heartbeat_details
+    return int(details[0]) if details else 0
+
+
+def _delay(error: CircuitOpen | ToolUnavailable) -> timedelta | None:
     """Return when the next attempt comes, if the error says it; while the activity has time."""
     seconds, info = error.details.get("retry_after_seconds"), activity.info()
     if seconds is None:

@@ -12,6 +12,7 @@ from interlock.errors import LedgerConflict
 from interlock.tools.calling import Caller
 from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome
 from interlock.tools.definition import Tool
+from interlock.tools.dependencies import Dependencies
 from interlock.tools.retry_after import wanted_wait
 from interlock.tools.signature import CALL_PARAMETER
 
@@ -34,6 +35,7 @@ class Parts:
     grace: timedelta
     """How long after a call's deadline its row may be taken over."""
     result_bytes: int
+    dependencies: Dependencies
     longest_wait: timedelta
     """What a longer `Retry-After` is cut to."""
 

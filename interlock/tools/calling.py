@@ -27,10 +27,11 @@ _CLEAN_UP_SECONDS = 0.5
 class CallEnded(Exception):
     """A call was ended from outside before it had an answer."""
 
-    def __init__(self, why: str, *, still_running: bool) -> None:
+    def __init__(self, why: str, *, still_running: bool, was_cancelled: bool = False) -> None:
         """Say why, and whether its thread or task runs on, so that it may still take effect."""
         super().__init__(why)
         self.still_running = still_running
+        self.was_cancelled = was_cancelled
 
 
 class Caller:
@@ -72,7 +73,9 @@ class Caller:
         why = "it was cancelled" if was_cancelled else f"no answer within {seconds:g} s"
         still_running = not work.done()
         raise CallEnded(
-            f"{why}, and it still runs" if still_running else why, still_running=still_running
+            f"{why}, and it still runs" if still_running else why,
+            still_running=still_running,
+            was_cancelled=was_cancelled,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from interlock.audit.contract import BreakerRow
 from interlock.canonical import digest
 from interlock.context import CallContext
 
@@ -49,6 +50,21 @@ class Throttle(BaseModel):
     """Calls a second."""
 
 
+class Breaker(BaseModel):
+    """When the calls of a dependency are stopped for a while, for all workers together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    failure_rate: float = Field(default=0.5, gt=0, le=1)
+    """Share of failed calls in the window from which on it opens."""
+    window_seconds: int = Field(default=30, ge=1, le=600)
+    """How long a call counts."""
+    min_calls: int = Field(default=10, ge=1)
+    """Fewer calls in the window never open it."""
+    open_seconds: float = Field(default=30.0, gt=0)
+    """How long it stays open before one call, the probe, is let through."""
+
+
 class ToolContract(BaseModel):
     """All that a workflow, a policy and a reviewer need to know of a tool, without its code."""
 
@@ -68,6 +84,12 @@ class ToolContract(BaseModel):
     attempts: int = Field(default=3, ge=1)
     """Attempts of one logical call when the other side is unavailable."""
     throttle: Throttle | None = None
+    dependency: str = ""
+    """What the tool calls, if a circuit breaker watches it; tools may share one."""
+    breaker: Breaker | None = None
+    """The breaker of the dependency; None: that of its other tools, or the default."""
+    while_open: Literal["fail", "wait"] = "fail"
+    """fail: the model is told at once. wait: the call is made when the breaker lets it."""
     reconciles: bool = False
     """Whether the tool can say what happened to a call whose answer was lost."""
     local: bool = False
@@ -215,6 +237,10 @@ class ToolObserver(Protocol):
 
     def incident(self, call: ToolCall, what: str, *, at: datetime, token: int) -> Awaitable[None]:
         """Take note of something that should not happen, such as a late attempt's settlement."""
+        ...
+
+    def breaker_changed(self, call: ToolCall, breaker: BreakerRow, *, at: datetime) -> Awaitable[None]:
+        """Take note of a breaker that a call has opened or closed."""
         ...
 
 

@@ -9,13 +9,13 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from langchain_core.tools import BaseTool, ToolException
 from pydantic import ValidationError
 
 from interlock.errors import ToolFailed
-from interlock.tools.contract import Effect, Risk, Throttle, ToolContract
+from interlock.tools.contract import Breaker, Effect, Risk, Throttle, ToolContract
 from interlock.tools.definition import Function, RiskRule, Tool, check_reconcile, taken
 from interlock.tools.signature import Signature, misuse, read_function, read_stock_tool
 from interlock.tools.validation import ResultForm
@@ -37,6 +37,9 @@ def tool(
     timeout_seconds: float = ...,
     attempts: int = ...,
     throttle: str | Throttle | None = ...,
+    dependency: str = ...,
+    breaker: Breaker | None = ...,
+    while_open: Literal["fail", "wait"] = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -53,6 +56,9 @@ def tool(
     timeout_seconds: float = ...,
     attempts: int = ...,
     throttle: str | Throttle | None = ...,
+    dependency: str = ...,
+    breaker: Breaker | None = ...,
+    while_open: Literal["fail", "wait"] = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -70,6 +76,9 @@ def tool(
     timeout_seconds: float = 30.0,
     attempts: int = 3,
     throttle: str | Throttle | None = None,
+    dependency: str = "",
+    breaker: Breaker | None = None,
+    while_open: Literal["fail", "wait"] = "fail",
     local: bool | None = None,
     runs: str | None = None,
     reconcile: Function | str | None = None,
@@ -93,6 +102,12 @@ def tool(
         timeout_seconds: Longest time of one attempt.
         attempts: Attempts of one logical call when the other side is unavailable.
         throttle: One rate for all workers together: '10/s', '90/min' or '500/h'.
+        dependency: What it calls, by a name that tools may share: its circuit breaker opens when
+            too many calls fail (timeouts, lost connections, answers from 500 on). Default: the
+            tool's name when it has a `breaker`, else none.
+        breaker: When the breaker opens; default: half of at least 10 calls in 30 s, for 30 s.
+        while_open: 'fail' tells the model at once that nothing was called; 'wait' makes the call
+            when the breaker lets it.
         local: Run as a local activity. Default: only PURE tools without a throttle.
         runs: 'module:attribute' of the implementation, loaded in the worker only; the decorated
             function then has nothing but a docstring.
@@ -112,6 +127,9 @@ def tool(
         timeout_seconds=timeout_seconds,
         attempts=attempts,
         throttle=throttle,
+        dependency=dependency,
+        breaker=breaker,
+        while_open=while_open,
         local=local,
         runs=runs,
         reconcile=reconcile,
@@ -130,6 +148,9 @@ class _Terms:
     timeout_seconds: float
     attempts: int
     throttle: str | Throttle | None
+    dependency: str
+    breaker: Breaker | None
+    while_open: Literal["fail", "wait"]
     local: bool | None
     runs: str | None
     reconcile: Function | str | None
@@ -176,6 +197,9 @@ class _Terms:
                 timeout_seconds=self.timeout_seconds,
                 attempts=self.attempts,
                 throttle=_throttle(self.throttle, name),
+                dependency=self.dependency or (name if self.breaker else ""),
+                breaker=self.breaker,
+                while_open=self.while_open,
                 reconciles=self.reconcile is not None,
                 local=local,
             )
@@ -192,6 +216,8 @@ def _check_contract(contract: ToolContract, result: ResultForm) -> None:
         raise misuse(name, f"local=True is for PURE and READ; {effect} is claimed in the ledger.")
     if contract.local and contract.throttle is not None:
         raise misuse(name, "local=True passes by the queue that keeps the throttle. Choose one.")
+    if contract.while_open == "wait" and (contract.local or not contract.dependency):
+        raise misuse(name, "while_open='wait' needs a `dependency`, and an activity to wait in.")
     if contract.reconciles and not effect.changes_world:
         raise misuse(name, f"{effect} changes nothing, so there is nothing to reconcile.")
     if contract.reconciles and result.is_none:

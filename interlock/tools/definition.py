@@ -23,6 +23,7 @@ from interlock.errors import (
     ApprovalExpired,
     ApprovalRejected,
     BadInput,
+    CircuitOpen,
     EffectAborted,
     ModelMistake,
     NoPort,
@@ -43,7 +44,15 @@ Input = str | dict[str, Any] | MessageToolCall
 """What LangChain calls a tool with: plain arguments, or a tool call of a message."""
 
 _RECONCILE_PARAMETERS = ("key", "call")
-_TOLD = (ModelMistake, ToolFailed, EffectAborted, ApprovalRejected, ApprovalExpired, ActionDenied)
+_TOLD = (
+    ModelMistake,
+    ToolFailed,
+    CircuitOpen,
+    EffectAborted,
+    ApprovalRejected,
+    ApprovalExpired,
+    ActionDenied,
+)
 """Errors that the model can act on: it gets them as the tool's answer."""
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 from interlock.audit.contract import Claim, LedgerRow, LedgerState
-from interlock.errors import BadResult, EffectAborted, LedgerConflict, ToolFailed
+from interlock.errors import BadResult, CircuitOpen, EffectAborted, LedgerConflict, ToolFailed
 from interlock.tools.attempt import Ended, Job, Parts
 from interlock.tools.contract import Effect, ToolOutcome
 from interlock.tools.held import LOST, HeldEffect
-from interlock.tools.outcomes import failed, recorded, refused, unknown
+from interlock.tools.outcomes import failed, held_back, recorded, refused, unknown
 
 
 class EffectAttempt:
@@ -36,9 +36,13 @@ class EffectAttempt:
             LedgerConflict: another attempt holds the row, or this one's call has no answer and may
                 still happen (details: `retry_after_seconds`).
             ToolUnavailable: the call failed, and another attempt may be made.
+            CircuitOpen: it waits until its dependency may be called; no row is touched.
         """
         if self._call.resolution in ("happened", "abort"):
             return await self._take_word()
+        refusal = await self._parts.dependencies.refusal(self._job.tool.contract)
+        if refusal is not None and (ended := await self._hold_back(refusal)):
+            return ended
         await self._parts.probe("before_claim", self._call)
         try:
             claimed = await self._parts.ledger.claim(self._claim())
@@ -50,6 +54,27 @@ class EffectAttempt:
         if claimed.won:
             return await HeldEffect(self._parts, self._job, claimed.row).make()
         return await self._follow(claimed.row)
+
+    async def _hold_back(self, refusal: CircuitOpen) -> Ended | None:
+        """Call nothing while the breaker is open; None where nothing would be called anyway.
+
+        A call that may have happened before always waits: to fail it would hide the doubt.
+        """
+        row = await self._parts.ledger.find(self._call.effect_key)
+        if row is None or row.state is LedgerState.FAILED:
+            return Ended(held_back(self._job.tool.contract, refusal))
+        if self._may_call_again(row):
+            raise refusal
+        return None
+
+    def _may_call_again(self, row: LedgerRow) -> bool:
+        if row.state is LedgerState.CLAIMED:
+            return self._is_idempotent or self._job.tool.contract.reconciles
+        if row.state is not LedgerState.UNKNOWN:
+            return False
+        if self._call.resolution == "did_not_happen":
+            return row.token == self._call.resolved_token
+        return self._is_idempotent and not self._job.is_last(row.token)
 
     def _claim(self) -> Claim:
         call = self._call

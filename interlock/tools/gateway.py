@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from interlock.audit.contract import Ledger
+from interlock.audit.contract import BreakerStore, Ledger
 from interlock.errors import (
     BadArguments,
+    CircuitOpen,
     ConfigError,
     ModelMistake,
     RunCancelled,
@@ -20,11 +21,13 @@ from interlock.errors import (
     UnknownTool,
 )
 from interlock.tools.attempt import Ended, Job, Parts, Probe
+from interlock.tools.breaker import breakers_of
 from interlock.tools.calling import Caller
 from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome, action_digest
 from interlock.tools.definition import Tool
+from interlock.tools.dependencies import Dependencies
 from interlock.tools.effects import EffectAttempt
-from interlock.tools.outcomes import check_answer, failed, refused
+from interlock.tools.outcomes import check_answer, failed, held_back, refused
 from interlock.tools.signature import CALL_PARAMETER
 
 
@@ -43,10 +46,11 @@ class ToolGateway:
         result_bytes: Largest result, as JSON.
         grace_seconds: How long after a call's deadline its row may be taken over.
         longest_wait_seconds: What a longer `Retry-After` of the other side is cut to.
+        breakers: Where the circuit breakers of dependencies are kept.
         probe: Told of each point of a call; for crash tests.
 
     Raises:
-        ConfigError: two tools have one name.
+        ConfigError: two tools have one name, or different breakers for one dependency.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class ToolGateway:
         result_bytes: int = 200_000,
         grace_seconds: float = 1.0,
         longest_wait_seconds: float = 900.0,
+        breakers: BreakerStore | None = None,
         probe: Probe | None = None,
     ) -> None:
         self._tools: dict[str, Tool] = {}
@@ -73,6 +78,12 @@ class ToolGateway:
             probe=probe or _no_probe,
             grace=timedelta(seconds=grace_seconds),
             result_bytes=result_bytes,
+            dependencies=Dependencies(
+                breakers_of(tool.contract for tool in self._tools.values()),
+                breakers,
+                observer,
+                clock,
+            ),
             longest_wait=timedelta(seconds=longest_wait_seconds),
         )
 
@@ -103,6 +114,8 @@ class ToolGateway:
         Raises:
             UnknownTool: no tool has the call's name.
             ToolUnavailable: the call failed, and another attempt may be made.
+            CircuitOpen: the call waits until its dependency may be called; it is no attempt
+                (details: `retry_after_seconds`).
             LedgerConflict: another attempt holds the row, or this one's call has no answer and may
                 still happen (details: `retry_after_seconds`).
         """
@@ -154,7 +167,13 @@ class ToolGateway:
             return failed(ToolUnavailable(lost))
         await self._parts.probe("before_call", call)
         try:
-            value = await job.caller.call(tool.implementation(), job.arguments, seconds)
+            value = await self._parts.dependencies.call(
+                tool.contract,
+                call,
+                lambda: job.caller.call(tool.implementation(), job.arguments, seconds),
+            )
+        except CircuitOpen as error:
+            return held_back(tool.contract, error)
         except (ModelMistake, ToolFailed) as error:
             return failed(error)
         except Exception as error:  # noqa: BLE001  a tool may raise anything

@@ -17,6 +17,7 @@ from typing import Any
 from interlock.audit.contract import LedgerRow, LedgerState
 from interlock.errors import (
     ApprovalExpired,
+    CircuitOpen,
     ModelMistake,
     RunCancelled,
     ToolFailed,
@@ -26,7 +27,7 @@ from interlock.tools.attempt import Ended, Job, Parts
 from interlock.tools.calling import CallEnded, Caller
 from interlock.tools.contract import Effect, ToolOutcome
 from interlock.tools.definition import taken
-from interlock.tools.outcomes import check_answer, failed, recorded, refused, unknown
+from interlock.tools.outcomes import check_answer, failed, held_back, recorded, refused, unknown
 
 _AT_ONCE: Mapping[str, float] = {}
 """No wait but Temporal's own between two attempts."""
@@ -58,6 +59,7 @@ class HeldEffect:
 
         Raises:
             ToolUnavailable: it failed, and another attempt may be made.
+            CircuitOpen: it waits until its dependency may be called.
             LedgerConflict: it has no answer and may still happen, or the row was taken over.
         """
         reason = self._reason_not_to_call()
@@ -70,11 +72,9 @@ class HeldEffect:
             return await self._unavailable("no time was left to call")
         await self._parts.probe("before_call", self._job.call)
         try:
-            value = await self._job.caller.call(
-                self._job.tool.implementation(),
-                self._job.arguments_until(self._row.deadline),
-                min(seconds, self._contract.timeout_seconds),
-            )
+            value = await self._call(min(seconds, self._contract.timeout_seconds))
+        except CircuitOpen as error:
+            return await self._held_back(error)
         except (ModelMistake, ToolFailed) as error:
             return await self._settle(LedgerState.FAILED, failed(error))
         except ToolUnavailable as error:
@@ -83,6 +83,25 @@ class HeldEffect:
             return await self._after_doubt(error)
         await self._parts.probe("after_call", self._job.call)
         return await self._settle_answer(value)
+
+    async def _call(self, seconds: float) -> Any:
+        job = self._job
+        arguments = job.arguments_until(self._row.deadline)
+        return await self._parts.dependencies.call(
+            self._contract,
+            job.call,
+            lambda: job.caller.call(job.tool.implementation(), arguments, seconds),
+        )
+
+    async def _held_back(self, error: CircuitOpen) -> Ended:
+        """Give the row back: the breaker opened after it was looked at, so nothing was called."""
+        if self._in_doubt:
+            return await self._unavailable(error.message, self._wait_after(error))
+        outcome = failed(error)
+        ended = await self._settle(LedgerState.FAILED, outcome)
+        if ended.outcome is not outcome:
+            return ended
+        return Ended(held_back(self._contract, error), ended.token)
 
     async def reconcile_or_make(self, earlier: LedgerRow) -> Ended:
         """Ask the tool what became of an earlier call, and make another if it did not happen.

@@ -13,6 +13,7 @@ from interlock.errors import (
     ApprovalExpired,
     BadArguments,
     BadResult,
+    CircuitOpen,
     DecisionRefused,
     InterlockError,
     ModelMistake,
@@ -23,7 +24,7 @@ from interlock.errors import (
     ToolRetry,
     from_code,
 )
-from interlock.tools.contract import ToolCall, ToolOutcome
+from interlock.tools.contract import ToolCall, ToolContract, ToolOutcome
 from interlock.tools.definition import Tool
 
 _PREVIEW = 2_000
@@ -73,6 +74,17 @@ def failed(error: InterlockError) -> ToolOutcome:
     """Return the outcome of a call that ended with `error`."""
     status = "retry" if isinstance(error, ModelMistake) else "failed"
     return ToolOutcome(status=status, code=error.code, message=error.message)
+
+
+def held_back(contract: ToolContract, error: CircuitOpen) -> ToolOutcome:
+    """Return the outcome of a call that an open breaker holds back, if it does not wait.
+
+    Raises:
+        CircuitOpen: it waits.
+    """
+    if contract.while_open == "wait":
+        raise error
+    return failed(error)
 
 
 def refused(code: str, message: str) -> ToolOutcome:

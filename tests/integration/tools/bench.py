@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from interlock.audit.contract import Claim, LedgerRow
+from interlock.audit.contract import BreakerRow, Claim, LedgerRow
 from interlock.audit.ledger import SqlLedger
 from interlock.context import CallContext
 from interlock.errors import LedgerConflict, ToolUnavailable
@@ -46,6 +46,7 @@ class Observer:
 
     calls: list[tuple[ToolCall, ToolOutcome, int]] = field(default_factory=list)
     incidents: list[tuple[str, int]] = field(default_factory=list)
+    breakers: list[tuple[str, str]] = field(default_factory=list)
 
     async def tool_called(
         self,
@@ -61,6 +62,9 @@ class Observer:
 
     async def incident(self, call: ToolCall, what: str, *, at: datetime, token: int) -> None:
         self.incidents.append((what, token))
+
+    async def breaker_changed(self, call: ToolCall, breaker: BreakerRow, *, at: datetime) -> None:
+        self.breakers.append((breaker.dependency, str(breaker.state)))
 
 
 class Shop:
