@@ -138,7 +138,6 @@ class LimitSettings(_Section):
     retry_after_seconds: float = Field(
         900.0,
         gt=0,
-        le=86_400,
         description="What a longer `Retry-After` of a service that a tool calls is cut to.",
     )
     signals: int = Field(

@@ -82,7 +82,9 @@ async def page_of(
             limit=limit + 1,
             offset=(page - 1) * limit,
         )
-        incidents = await _newest(books.events, EventFilter(workflow_id=run or None, kind="incident"))
+        incidents = await _newest(
+            books.events, EventFilter(workflow_id=run or None, kind="incident")
+        )
     return EffectPage(
         effects=tuple(await _with_standing(settings, rows[:limit])),
         more=len(rows) > limit,
@@ -196,7 +198,9 @@ async def _with_standing(settings: Settings, rows: list[LedgerRow]) -> list[Know
         runs = await Runs.connect()
     except InterlockError:
         runs = None
-    asked = [_looked_up(runs, row) if yes else _nothing() for row, yes in zip(rows, is_open, strict=True)]
+    asked = [
+        _looked_up(runs, row) if yes else _nothing() for row, yes in zip(rows, is_open, strict=True)
+    ]
     standings = await asyncio.gather(*asked)
     return [
         KnownEffect(effect=row, standing=standing)

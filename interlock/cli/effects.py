@@ -24,8 +24,8 @@ _STYLES = {"DONE": "green", "UNKNOWN": "bold red", "CLAIMED": "yellow"}
 class _Effects(TyperGroup):
     """`effects` and `effects RUN` are `effects list` and `effects list RUN`."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
-        words = args if args[:1] == ["--help"] or args[:1] and args[0] in self.commands else None
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words = args if args[:1] == ["--help"] or (args[:1] and args[0] in self.commands) else None
         return list(super().parse_args(ctx, [_LIST, *args] if words is None else words))
 
 
@@ -194,7 +194,10 @@ def _facts(row: LedgerRow) -> list[tuple[str, str]]:
         ("tool", row.tool),
         ("run", row.workflow_id),
         ("arguments", compact(row.arguments)),
-        ("claimed", f"{row.claimed_at:%Y-%m-%d %H:%M:%S}, may happen until {row.deadline:%H:%M:%S}"),
+        (
+            "claimed",
+            f"{row.claimed_at:%Y-%m-%d %H:%M:%S}, may happen until {row.deadline:%H:%M:%S}",
+        ),
         ("settled", f"{row.settled_at:%Y-%m-%d %H:%M:%S}" if row.settled_at else ""),
         ("approved", row.request_id or ""),
         ("result", "" if row.result is None else compact(row.result)),
@@ -202,9 +205,7 @@ def _facts(row: LedgerRow) -> list[tuple[str, str]]:
     ]
 
 
-async def _resolve(
-    out: Output, effect: str, verb: str, yes: bool, fields: dict[str, Any]
-) -> None:
+async def _resolve(out: Output, effect: str, verb: str, yes: bool, fields: dict[str, Any]) -> None:
     from interlock.cli.books import find_effect, question_of
     from interlock.cli.decision import submit
     from interlock.cli.runs import Runs

@@ -112,5 +112,17 @@ def _program(
     """
 
 
-for _group in (run, show, decision, effects, message, replay, up, knowledge, models, doctor, project):
+for _group in (
+    run,
+    show,
+    decision,
+    effects,
+    message,
+    replay,
+    up,
+    knowledge,
+    models,
+    doctor,
+    project,
+):
     app.add_typer(_group.app)

@@ -12,6 +12,10 @@ from interlock.heartbeats import heartbeats
 from interlock.tools.contract import ToolCall, ToolOutcome
 from interlock.tools.gateway import ToolGateway
 
+_FIRST_DELAY_SECONDS = 0.5
+_LONGEST_DELAY_SECONDS = 30.0
+"""As in the retry policy that the door gives."""
+
 
 class ToolActivities:
     """Activities on one gateway.
@@ -36,15 +40,19 @@ class ToolActivities:
             InterlockError: another attempt holds the row, or the worker is not set up for the call.
         """
         waited = _waited()
+        attempt = activity.info().attempt - waited
         async with heartbeats(waited):
             try:
-                return await self._gateway.run(call, attempt=activity.info().attempt - waited)
+                return await self._gateway.run(call, attempt=attempt)
             except (CircuitOpen, ToolUnavailable) as error:
                 if isinstance(error, CircuitOpen):
                     activity.heartbeat(waited + 1)
                 # For whoever waits it ends a call; here it ends an attempt.
                 raise ApplicationError(
-                    error.message, error.details, type=error.code, next_retry_delay=_delay(error)
+                    error.message,
+                    error.details,
+                    type=error.code,
+                    next_retry_delay=_delay(error, attempt),
                 ) from error
 
 
@@ -54,9 +62,12 @@ def _waited() -> int:
     return int(details[0]) if details else 0
 
 
-def _delay(error: CircuitOpen | ToolUnavailable) -> timedelta | None:
-    """Return when the next attempt comes, if the error says it; while the activity has time."""
+def _delay(error: CircuitOpen | ToolUnavailable, attempt: int) -> timedelta | None:
+    """Return when the next attempt comes, if Temporal does not know; while the activity has time."""
     seconds, info = error.details.get("retry_after_seconds"), activity.info()
+    if seconds is None and attempt < info.attempt:
+        # Temporal doubles its delay with each wait, too, and would come back late.
+        seconds = min(_FIRST_DELAY_SECONDS * 2 ** (attempt - 1), _LONGEST_DELAY_SECONDS)
     if seconds is None:
         return None
     delay, whole = timedelta(seconds=seconds), info.schedule_to_close_timeout

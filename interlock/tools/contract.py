@@ -239,7 +239,9 @@ class ToolObserver(Protocol):
         """Take note of something that should not happen, such as a late attempt's settlement."""
         ...
 
-    def breaker_changed(self, call: ToolCall, breaker: BreakerRow, *, at: datetime) -> Awaitable[None]:
+    def breaker_changed(
+        self, call: ToolCall, breaker: BreakerRow, *, at: datetime
+    ) -> Awaitable[None]:
         """Take note of a breaker that a call has opened or closed."""
         ...
 

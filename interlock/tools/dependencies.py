@@ -152,7 +152,9 @@ class Dependencies:
             return
         self._counts[name] = {}
         self._written_at[name] = now
-        before, row = await self._change(name, lambda found: counted(found, terms, counts, now, why))
+        before, row = await self._change(
+            name, lambda found: counted(found, terms, counts, now, why)
+        )
         if row.state is not before.state:
             await self._observer.breaker_changed(call, row, at=now)
 

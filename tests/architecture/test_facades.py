@@ -92,7 +92,16 @@ FACADES: dict[str, tuple[str, ...]] = {
         "totals",
     ),
     "interlock.testing": ("ScriptedModel", "WorkerEnv", "running_server", "worker_env"),
-    "interlock.tools": ("Breaker", "Effect", "Risk", "Throttle", "Tool", "ToolCall", "ToolContract", "tool"),
+    "interlock.tools": (
+        "Breaker",
+        "Effect",
+        "Risk",
+        "Throttle",
+        "Tool",
+        "ToolCall",
+        "ToolContract",
+        "tool",
+    ),
     "interlock.workflows": (),
 }
 """The public names of each room. Changing this is changing what users may import."""
