@@ -37,7 +37,7 @@ def test_doctor_finds_a_healthy_deployment(deployment: Any, answer: Any) -> None
     report = answer("doctor")
     found = {item["name"]: item for item in report["checks"]}
     assert report["ok"] is True
-    assert "asker, clerk" in found["agents"]["message"]
+    assert "asker, cashier, clerk" in found["agents"]["message"]
     assert deployment.ready["address"] in found["temporal"]["message"]
     assert found["worker"]["state"] == "ok"
     assert "owned by a running worker" in found["memory"]["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from langchain.agents import create_agent
@@ -13,7 +14,7 @@ from temporalio import workflow
 from typing_extensions import TypedDict
 
 from interlock.agents import agent, model
-from interlock.tools import Effect, Risk, tool
+from interlock.tools import Effect, Risk, ToolCall, tool
 
 with workflow.unsafe.imports_passed_through():
     from interlock.context import CallContext
@@ -40,6 +41,40 @@ async def refund(order_id: str, amount: str) -> str:
     return f"{amount} given back for {order_id}"
 
 
+@tool(effect=Effect.EXTERNAL, timeout_seconds=1)
+async def pay_out(order_id: str, amount: str, call: ToolCall) -> dict[str, str]:
+    """Pay money out through the bank, a process of its own."""
+    import httpx
+
+    body = {
+        "order_id": order_id,
+        "amount": amount,
+        "currency": "EUR",
+        "reason": "returned",
+        "reference": call.effect_key,
+    }
+    async with httpx.AsyncClient(base_url=Path("bank.url").read_text()) as bank:  # noqa: ASYNC240
+        answer = await bank.post("/refunds", json=body)
+    answer.raise_for_status()
+    return {"receipt": str(answer.json()["id"])}
+
+
+class Payment(TypedDict, total=False):
+    order_id: str
+    amount: str
+    receipt: str
+
+
+async def pay(state: Payment) -> dict[str, Any]:
+    """Pay out once."""
+    return await pay_out.ainvoke({"order_id": state["order_id"], "amount": state["amount"]})
+
+
+_cashier = StateGraph(Payment)
+_cashier.add_node("pay", pay)
+_cashier.add_edge(START, "pay")
+
+
 class Question(TypedDict, total=False):
     about: str
     answer: str
@@ -57,6 +92,7 @@ _asker.add_edge("ask", END)
 
 clerk = agent("clerk", create_agent(model("fast"), [order, refund]))
 asker = agent("asker", _asker)
+cashier = agent("cashier", _cashier, tools=[pay_out])
 
 
 class Refresh(BaseModel):
