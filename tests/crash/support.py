@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from agents.support.graph import build
 from interlock.agents import Agent, agent
-from interlock.tools import Effect, Tool, tool
+from interlock.tools import Effect, Throttle, Tool, tool
 from tools.contracts import TOOLS, Euros, OrderId, Reason, refund, risk_of_refund
 from tools.refund_blind import refund_blind
 from tools.results import Refund
@@ -115,3 +115,18 @@ def _cashier() -> StateGraph[Case, None, Case, Case]:
 
 cashier = agent("cashier", _cashier, tools=[refund])
 """Nothing but the refund tool as it is: for many runs at once."""
+
+
+def _sleeping(refunding: Tool) -> Agent:
+    """Return the cashier with short calls on a queue of their own.
+
+    Such a queue has one poller in each worker: a stopped one takes at most one task with it.
+    """
+    own_queue = {"timeout_seconds": _TIMEOUT_SECONDS, "throttle": Throttle(per_second=50)}
+    return agent("cashier", _cashier, tools=[_copy(refunding, **own_queue)])
+
+
+sleeper = _sleeping(refund)
+"""The cashier for a worker that is stopped in the middle of a call."""
+sleeper_blind = _sleeping(_copy(refund_blind, name="refund"))
+"""The same, with a refund tool that cannot look up what became of a lost call."""
