@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from interlock.audit.breakers import SqlBreakers
 from interlock.audit.contract import BreakerRow, Claim, LedgerRow
 from interlock.audit.ledger import SqlLedger
 from interlock.context import CallContext
@@ -121,8 +122,9 @@ class Shop:
 class Bench:
     """Everything a test of the gateway needs."""
 
-    def __init__(self, ledger: SqlLedger) -> None:
+    def __init__(self, ledger: SqlLedger, breakers: SqlBreakers) -> None:
         self.ledger = ledger
+        self.breakers = breakers
         self.clock = Clock()
         self.observer = Observer()
         self.shop = Shop()
@@ -149,7 +151,12 @@ class Bench:
 
     def gateway(self, *tools: Tool, **options: Any) -> ToolGateway:
         """Return a gateway as one worker has it."""
-        given = {"clock": self.clock, "grace_seconds": GRACE, **options}
+        given = {
+            "clock": self.clock,
+            "grace_seconds": GRACE,
+            "breakers": self.breakers,
+            **options,
+        }
         return ToolGateway(tools, self.ledger, self.observer, **given)
 
     def context(self) -> CallContext:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
 from tests.integration.tools.bench import Bench
@@ -17,7 +18,7 @@ from tests.integration.tools.bench import Bench
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """Give a bench on a ledger in a new SQLite file."""
     async with Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as database:
-        yield Bench(SqlLedger(database))
+        yield Bench(SqlLedger(database), SqlBreakers(database))
 
 
 @pytest.fixture

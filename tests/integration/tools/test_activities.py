@@ -38,7 +38,10 @@ from tests.integration.tools.bench import Bench
 def environment(attempt: int = 1, *, is_local: bool = False) -> ActivityEnvironment:
     """Return an environment in which an activity has this attempt."""
     found = ActivityEnvironment()
-    found.info = replace(found.info, attempt=attempt, is_local=is_local)
+    # As the door schedules it: without a timeout over all attempts.
+    found.info = replace(
+        found.info, attempt=attempt, is_local=is_local, schedule_to_close_timeout=None
+    )
     return found
 
 
@@ -158,6 +161,7 @@ async def working(server: Client, gateway: ToolGateway) -> AsyncIterator[tuple[C
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=[Coded()],
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),
+        build_id="tests",  # by default the SDK hashes every loaded module: seconds
     ):
         yield client, queue
 

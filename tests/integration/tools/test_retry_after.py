@@ -100,9 +100,7 @@ async def by_openai(url: str) -> None:
 async def by_anthropic(url: str) -> None:
     """Ask with the client of Anthropic, its own retries off."""
     with Anthropic(base_url=url, api_key="k", max_retries=0) as client:
-        client.messages.create(
-            model="m", max_tokens=1, messages=[{"role": "user", "content": "x"}]
-        )
+        client.messages.create(model="m", max_tokens=1, messages=[{"role": "user", "content": "x"}])
 
 
 async def in_its_own_words(url: str) -> None:
@@ -161,9 +159,7 @@ async def test_seconds_and_dates(bench: Bench, service: Service, kind: str, stat
 
 
 @pytest.mark.parametrize("text", [None, "soon", "-5", "Wed, 99 Nov 2026 12:00:30 GMT"])
-async def test_what_is_no_time_is_ignored(
-    bench: Bench, service: Service, text: str | None
-) -> None:
+async def test_what_is_no_time_is_ignored(bench: Bench, service: Service, text: str | None) -> None:
     """The attempt fails as it would without a header, and Temporal chooses when to come back."""
     service.headers = {} if text is None else {"Retry-After": text}
     asking(bench, service)
@@ -195,9 +191,7 @@ async def test_a_wait_is_no_longer_than_the_activity(bench: Bench, service: Serv
         scheduled_time=datetime.now(UTC) - timedelta(seconds=30),
     )
     with pytest.raises(ApplicationError) as caught:
-        await found.run(
-            ToolActivities(bench.gateway(bench.tool("read"))).call_tool, bench.call()
-        )
+        await found.run(ToolActivities(bench.gateway(bench.tool("read"))).call_tool, bench.call())
     assert caught.value.next_retry_delay is not None
     assert 50 < caught.value.next_retry_delay.total_seconds() <= 60
 
@@ -268,4 +262,4 @@ async def test_the_next_attempt_comes_after_the_wait(
         )
     assert outcome.status == "done"
     first, second = busy_once.asked_at
-    assert 1.0 <= (second - first).total_seconds()
+    assert (second - first).total_seconds() >= 1.0

@@ -14,6 +14,7 @@ HEAVY = ("sqlalchemy", "sqlmodel", "chromadb", "temporalio", "httpx", "langgraph
 def test_the_facade_is_frozen() -> None:
     """The public names are these, in order."""
     assert interlock.tools.__all__ == [
+        "Breaker",
         "Effect",
         "Risk",
         "Throttle",

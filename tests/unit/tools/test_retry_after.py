@@ -86,7 +86,7 @@ def test_no_time_left_is_no_wait() -> None:
 
 
 def test_headers_of_other_libraries() -> None:
-    """urllib's errors have their headers themselves, aiohttp's too."""
+    """Urllib's errors have their headers themselves, aiohttp's too."""
     headers = Message()
     headers["retry-after"] = "7"
     assert wait(HTTPError("http://shop.test", 503, "busy", headers, None)) == 7
