@@ -207,7 +207,10 @@ def test_migrations_are_in_the_package():
     import interlock.audit.migrations as migrations
 
     versions = Path(migrations.__file__).parent / "versions"
-    assert [file.name for file in versions.glob("v*.py")] == ["v0001_events_and_effects.py"]
+    assert sorted(file.name for file in versions.glob("v*.py")) == [
+        "v0001_events_and_effects.py",
+        "v0002_breakers.py",
+    ]
 
 
 def _raise_as_sqlalchemy(statement):
