@@ -86,6 +86,7 @@ class App:
             high=settings.approvals.high,
         )
         self._probe = probe
+        self._terms: dict[str, RunTerms] = {}
         self._stack = AsyncExitStack()
 
     @property
@@ -122,7 +123,7 @@ class App:
                 collection=settings.memory.collection,
             )
         )
-        observer = AuditObserver(self.audit)
+        observer = self._observer = AuditObserver(self.audit)
         self.models = self._model_gateway(observer)
         self.tool_gateway = ToolGateway(
             self.tools.values(),
@@ -199,14 +200,21 @@ class App:
 
     @activity.defn(name="run.open")
     async def open_run(self, opening: OpenRun) -> RunTerms:
-        """Return the release and the limits that a new run keeps to its end."""
+        """Record a run, and return the release and the limits that it keeps to its end."""
+        if opening.agent not in self._terms:
+            self._terms[opening.agent] = self._terms_of(opening.agent)
+        terms = self._terms[opening.agent]
+        await self._observer.run_opened(opening, terms.release, at=_now())
+        return terms
+
+    def _terms_of(self, agent: str) -> RunTerms:
         approvals, limits, temporal = (
             self.settings.approvals,
             self.settings.limits,
             self.settings.temporal,
         )
         return RunTerms(
-            release=self.release_of(opening.agent),
+            release=self.release_of(agent),
             policy=self.policy.version,
             deadline_seconds=approvals.deadline_seconds,
             grant_seconds=approvals.grant_seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -38,7 +39,7 @@ class RiskPolicy(BaseModel):
     medium: Answer
     high: Answer
 
-    @property
+    @cached_property
     def version(self) -> str:
         """First 12 hex digits of the policy's digest."""
         return digest({"policy": "risk", **self.model_dump()})[:12]
