@@ -223,6 +223,16 @@ class App:
             signals=limits.signals,
             history_events=temporal.history_events,
             history_bytes=temporal.history_bytes,
+            judged_with_call=self._judged_with_call(agent),
+        )
+
+    def _judged_with_call(self, agent: str) -> tuple[str, ...]:
+        # A call that is held would take a turn of its tool's throttle.
+        tools = cast("Agent", self.runtime.agent(agent)).tools
+        return tuple(
+            tool.name
+            for tool in tools
+            if tool.contract.throttle is None and self._policy_activities.allows(tool)
         )
 
     @activity.defn(name="knowledge.seed")
@@ -250,7 +260,8 @@ class App:
 
     def tool_activities(self) -> list[Activity]:
         """Return the activities of the tool queues."""
-        return [ToolActivities(self.tool_gateway).call_tool]
+        judge = self._policy_activities.judge_call
+        return [ToolActivities(self.tool_gateway, judge).call_tool]
 
     def knowledge_folders(self) -> dict[str, Path]:
         """Return the folders of documents by the names that interlock.toml gives them."""

@@ -10,9 +10,9 @@ from interlock.approvals.contract import (
     Decision,
     DecisionAnswer,
     JudgeRequest,
-    Verdict,
 )
 from interlock.approvals.policy import Policy, RiskPolicy
+from interlock.tools.contract import Verdict
 
 __all__ = [
     "ApprovalRequest",

@@ -8,9 +8,10 @@ from typing import Protocol
 
 from temporalio import activity
 
-from interlock.approvals.contract import JudgeRequest, Verdict
+from interlock.approvals.contract import JudgeRequest
 from interlock.approvals.policy import Policy
 from interlock.errors import UnknownTool
+from interlock.tools.contract import ToolCall, Verdict
 from interlock.tools.definition import Tool
 
 
@@ -62,6 +63,22 @@ class PolicyActivities:
             UnknownTool: this worker has no such tool.
             ConfigError: the tool's risk rule failed.
         """
+        return await self._judge(request)
+
+    async def judge_call(self, call: ToolCall) -> Verdict:
+        """Judge a call in its own activity: see `judge`."""
+        return await self._judge(
+            JudgeRequest(tool=call.tool, arguments=call.arguments, context=call.context)
+        )
+
+    def allows(self, tool: Tool) -> bool:
+        """Whether every call of a tool is allowed, whatever its arguments are."""
+        contract = tool.contract
+        return tool.has_fixed_risk and (
+            self._policy.judge(contract, {}, contract.risk).outcome == "allow"
+        )
+
+    async def _judge(self, request: JudgeRequest) -> Verdict:
         tool = self._tools.get(request.tool)
         if tool is None:
             raise UnknownTool(

@@ -40,21 +40,6 @@ class JudgeRequest(BaseModel):
     context: CallContext
 
 
-class Verdict(BaseModel):
-    """What the policy says of one action; evaluated once and recorded."""
-
-    model_config = ConfigDict(frozen=True)
-
-    outcome: Literal["allow", "ask", "deny"]
-    reason: str
-    risk: Risk
-    policy: str
-    """Version of the policy: the first 12 hex digits of its digest."""
-    arguments: dict[str, Any] = Field(default_factory=dict)
-    """What was judged. A history keeps the answers of local activities but not their inputs, so
-    this is where it shows what a local tool was called with."""
-
-
 class ApprovalRequest(BaseModel):
     """What a reviewer is asked, bound to one exact action."""
 

@@ -7,9 +7,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from interlock.approvals.contract import Verdict
 from interlock.canonical import digest
-from interlock.tools.contract import Risk, ToolContract
+from interlock.tools.contract import Risk, ToolContract, Verdict
 
 Answer = Literal["allow", "ask", "deny"]
 

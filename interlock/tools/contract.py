@@ -101,6 +101,21 @@ class ToolContract(BaseModel):
         return digest(self.model_dump(mode="json"))[:12]
 
 
+class Verdict(BaseModel):
+    """What the policy says of one action; evaluated once and recorded."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: Literal["allow", "ask", "deny"]
+    reason: str
+    risk: Risk
+    policy: str
+    """Version of the policy: the first 12 hex digits of its digest."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """What was judged. A history keeps the answers of local activities but not their inputs, so
+    this is where it shows what a local tool was called with."""
+
+
 class Grant(BaseModel):
     """A human decision as the activity sees it: bound to one action, single-use, expiring."""
 
@@ -129,6 +144,8 @@ class ToolCall(BaseModel):
     context: CallContext
     policy: str = ""
     """Version of the policy that judged the call."""
+    unjudged: bool = False
+    """Nobody judged it yet: its activity does, before anything else."""
     grant: Grant | None = None
     must_have_grant: bool = False
     """True when the verdict was `ask`: without a valid grant nothing is called."""
@@ -150,9 +167,10 @@ class ToolOutcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    status: Literal["done", "retry", "failed", "unknown", "refused"]
+    status: Literal["done", "retry", "failed", "unknown", "refused", "held"]
     """done: `result`. retry: the model should correct `message`. failed: a clear no. unknown:
-    nobody can tell, a person is asked. refused: the grant does not hold (`code` says why)."""
+    nobody can tell, a person is asked. refused: the grant does not hold (`code` says why). held:
+    it came unjudged, and `verdict` does not allow it."""
     result: Any = None
     code: str = ""
     message: str = ""
@@ -160,6 +178,9 @@ class ToolOutcome(BaseModel):
     """The result was already in the ledger: the effect was not made again."""
     known: dict[str, Any] = Field(default_factory=dict)
     """With `unknown`: what is known, for the person who is asked."""
+    verdict: Verdict | None = None
+    """What the policy said of a call that came unjudged. None when it was made again after an
+    attempt that had been allowed."""
 
 
 def action_digest(

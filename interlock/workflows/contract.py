@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.approvals.contract import ApprovalRequest, Verdict
-from interlock.tools.contract import Grant
+from interlock.approvals.contract import ApprovalRequest
+from interlock.tools.contract import Grant, Verdict
 
 RunState = Literal["running", "waiting", "idle", "completed", "failed", "cancelled"]
 """running: the graph moves. waiting: a person has to decide. idle: a conversation waits for a
@@ -97,6 +97,9 @@ class RunTerms(_Data):
     signals: int
     history_events: int
     history_bytes: int
+    judged_with_call: tuple[str, ...] = ()
+    """Tools whose calls the policy allowed, whatever their arguments, when the run was opened: they
+    are judged in the activity that makes them, and not by one of their own before it."""
 
 
 class OpenRun(_Data):
