@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from interlock.errors import ToolFailed, ToolRetry, ToolUnavailable
+from interlock.tools.retry_after import wanted_wait
 from tests.payments import passes
 from tools.service.payments import find_refund, refund
 
@@ -154,3 +155,17 @@ async def test_without_an_address_nothing_is_sent(
     monkeypatch.delenv("SHOP_PAYMENTS_URL", raising=False)
     with pytest.raises(ToolFailed, match="SHOP_PAYMENTS_URL"):
         await refund("A-1042", _AMOUNT, "Arrived broken", call=call("k1"))
+
+
+async def test_a_busy_service_is_tried_again_when_it_says(
+    crm: Path, monkeypatch: pytest.MonkeyPatch, call: Any
+) -> None:
+    """429 for the one request of a call is certain: nothing was paid, and the wait is kept."""
+    busy = httpx.MockTransport(lambda _: httpx.Response(429, headers={"Retry-After": "30"}))
+    real = httpx.AsyncClient
+    monkeypatch.setattr(httpx, "AsyncClient", lambda **options: real(transport=busy, **options))
+    monkeypatch.setenv("SHOP_PAYMENTS_URL", "http://payments.test")
+    with pytest.raises(ToolUnavailable, match="takes no more requests") as caught:
+        await refund("A-1042", _AMOUNT, "Broken", call=call("k1"))
+    wait = wanted_wait(caught.value, datetime.now(UTC), timedelta(minutes=15))
+    assert wait == {"retry_after_seconds": 30}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from interlock.audit.breakers import SqlBreakers
+from interlock.audit.contract import BreakerRow
+from interlock.audit.database import Database
 from interlock.models.catalogue import CATALOGUE
 
 
@@ -123,6 +128,44 @@ def test_doctor_never_prints_a_key(
     assert "secret" not in done.stdout + done.stderr
 
 
+def test_doctor_shows_the_breakers_of_dependencies(
+    interlock: Any, tmp_path: Path, models_dir: Path
+) -> None:
+    """One that is open is a warning with since when and why; without a database there are none."""
+    (tmp_path / "interlock.toml").write_text('[memory]\nembedder = "hashing"\n')
+    assert not [name for name in _states(interlock) if name.startswith("breaker")]
+
+    async def write() -> None:
+        async with Database(f"sqlite+aiosqlite:///{tmp_path}/.interlock/audit.db") as database:
+            store = SqlBreakers(database)
+            await store.change("crm", lambda row: row)
+            since = datetime(2026, 3, 2, 10, tzinfo=UTC)
+            broken = {"state": "open", "changed_at": since, "why": "TimeoutError: no answer"}
+            await store.change("payments", lambda row: BreakerRow(**{**row.model_dump(), **broken}))
+
+    asyncio.run(write())
+    found = _states(interlock)
+    assert (found["breaker crm"]["state"], found["breaker crm"]["message"]) == ("ok", "closed.")
+    assert found["breaker payments"]["state"] == "warn"
+    assert found["breaker payments"]["message"] == (
+        "open since 2026-03-02 10:00:00 UTC; the last failure: TimeoutError: no answer."
+    )
+
+
+def _states(interlock: Any) -> dict[str, Any]:
+    checks = json.loads(interlock("doctor", "--json").stdout)["checks"]
+    return {item["name"]: item for item in checks}
+
+
+def test_effects_of_a_deployment_that_never_ran(interlock: Any, tmp_path: Path) -> None:
+    """There are none, which needs no server to be told; looking makes no database."""
+    done = interlock("effects", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == {"effects": [], "more": False, "incidents": []}
+    assert interlock("effects", "--unknown").stdout.strip() == "No such effects."
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -132,6 +175,9 @@ def test_doctor_never_prints_a_key(
         (("respond", "r"), "either as text or with --result"),
         (("resolve", "r", "happened", "--result", "{"), "--result is no JSON"),
         (("ingest", "--schedule", "soon"), "is no interval"),
+        (("effects", "resolve", "k", "happened", "--result", "{"), "--result is no JSON"),
+        (("effects", "--unknown", "--state", "done"), "exclude each other"),
+        (("effects", "show", "k"), "the ledger has no effect 'k'"),
         (("replay", "x", "--pdb", "act", "--json"), "--pdb is for a terminal"),
     ],
 )
