@@ -153,6 +153,31 @@ async def test_a_late_attempt_settles_nothing(bench: Bench) -> None:
     assert token == 1
 
 
+async def test_a_late_attempt_without_an_answer_is_told_of_too(bench: Bench) -> None:
+    """A zombie that found out nothing writes nothing over what is settled, and is an incident."""
+    resume, reached = asyncio.Event(), asyncio.Event()
+
+    async def hang_up(point: str) -> None:
+        if point == "after" and not reached.is_set():
+            reached.set()
+            await resume.wait()
+            raise ConnectionError("reset")
+
+    bench.shop.behave = hang_up
+    zombie = asyncio.ensure_future(bench.gateway(bench.tool("external")).run(bench.call()))
+    await reached.wait()
+    bench.pass_deadline()
+    outcome = await bench.gateway(bench.tool("external")).run(bench.call(), attempt=2)
+    assert outcome.status == "unknown"
+    settled = await bench.row()
+    resume.set()
+    with pytest.raises(LedgerConflict):
+        await zombie
+    assert await bench.row() == settled
+    ((what, token),) = bench.observer.incidents
+    assert (token, "ConnectionError: reset" in what) == (1, True)
+
+
 @pytest.mark.parametrize("later", ["CLAIMED", "UNKNOWN", "FAILED"])
 async def test_a_late_attempt_follows_the_row(bench: Bench, later: str) -> None:
     """A zombie reports what the newer attempt left, or waits for it."""
