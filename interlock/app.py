@@ -22,7 +22,7 @@ from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
 from interlock.audit.store import SqlAuditStore
-from interlock.connection import connect, data_folder, payload_store
+from interlock.connection import answers_folder, connect, data_folder, payload_store
 from interlock.context import CallContext
 from interlock.memory.activities import MemoryActivities
 from interlock.memory.chroma import ChromaMemory
@@ -39,6 +39,7 @@ from interlock.observing import AuditObserver
 from interlock.registry import load, load_all
 from interlock.settings import Settings, environment_key
 from interlock.tools.activities import ToolActivities
+from interlock.tools.answers import DiskAnswers
 from interlock.tools.attempt import Probe
 from interlock.tools.contract import TOOL_PORT
 from interlock.tools.definition import Tool
@@ -123,6 +124,8 @@ class App:
                 collection=settings.memory.collection,
             )
         )
+        answers = DiskAnswers(answers_folder(settings))
+        self._stack.callback(answers.close)
         observer = self._observer = AuditObserver(self.audit)
         self.models = self._model_gateway(observer)
         self.tool_gateway = ToolGateway(
@@ -133,6 +136,7 @@ class App:
             result_bytes=settings.limits.result_bytes,
             longest_wait_seconds=settings.limits.retry_after_seconds,
             breakers=SqlBreakers(self.database),
+            answers=answers,
             probe=self._probe,
         )
         self._policy_activities = PolicyActivities(self.tools, self.policy, observer, clock=_now)

@@ -100,6 +100,11 @@ def payload_store(settings: Settings) -> FilePayloadStore:
     return FilePayloadStore(data_folder(settings) / "payloads")
 
 
+def answers_folder(settings: Settings) -> Path:
+    """Return the folder of tools' kept answers."""
+    return data_folder(settings) / "answers"
+
+
 def data_converter(settings: Settings) -> DataConverter:
     """Return the converter that callers, workers and replays of this deployment share."""
     driver = PayloadDriver(payload_store(settings))

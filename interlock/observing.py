@@ -98,7 +98,7 @@ class AuditObserver:
             call.context,
             started_at,
             ended_at,
-            outcome=outcome.status,
+            outcome="cached" if outcome.cached else outcome.status,
             details={key: value for key, value in details.items() if value not in ("", None)},
         )
 

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import interlock
 from interlock.cli import (
+    cache,
     decision,
     doctor,
     effects,
@@ -123,6 +124,7 @@ for _group in (
     knowledge,
     models,
     doctor,
+    cache,
     project,
 ):
     app.add_typer(_group.app)

@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from interlock.tools.contract import Breaker, Effect, Risk, Throttle, ToolCall, ToolContract
+from interlock.tools.contract import Breaker, Cache, Effect, Risk, Throttle, ToolCall, ToolContract
 
 if TYPE_CHECKING:
     from interlock.tools.decorator import Tool, tool
 
-__all__ = ["Breaker", "Effect", "Risk", "Throttle", "Tool", "ToolCall", "ToolContract", "tool"]
+__all__ = [
+    "Breaker",
+    "Cache",
+    "Effect",
+    "Risk",
+    "Throttle",
+    "Tool",
+    "ToolCall",
+    "ToolContract",
+    "tool",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from interlock.audit.contract import Ledger
 from interlock.errors import LedgerConflict
+from interlock.tools.answers import AnswerCache
 from interlock.tools.calling import Caller
 from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome
 from interlock.tools.definition import Tool
@@ -36,6 +37,7 @@ class Parts:
     """How long after a call's deadline its row may be taken over."""
     result_bytes: int
     dependencies: Dependencies
+    answers: AnswerCache | None
     longest_wait: timedelta
     """What a longer `Retry-After` is cut to."""
 

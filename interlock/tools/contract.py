@@ -65,6 +65,17 @@ class Breaker(BaseModel):
     """How long it stays open before one call, the probe, is let through."""
 
 
+class Cache(BaseModel):
+    """How long the answers of a tool that changes nothing are kept, for each tenant."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ttl_seconds: float = Field(gt=0)
+    """How long an answer is taken for true."""
+    tags: tuple[str, ...] = ()
+    """What `interlock cache forget` may name to forget them sooner."""
+
+
 class ToolContract(BaseModel):
     """All that a workflow, a policy and a reviewer need to know of a tool, without its code."""
 
@@ -90,6 +101,8 @@ class ToolContract(BaseModel):
     """The breaker of the dependency; None: that of its other tools, or the default."""
     while_open: Literal["fail", "wait"] = "fail"
     """fail: the model is told at once. wait: the call is made when the breaker lets it."""
+    cache: Cache | None = None
+    """READ or PURE: answers are kept for a while. Errors are not."""
     reconciles: bool = False
     """Whether the tool can say what happened to a call whose answer was lost."""
     local: bool = False
@@ -174,6 +187,8 @@ class ToolOutcome(BaseModel):
     result: Any = None
     code: str = ""
     message: str = ""
+    cached: bool = False
+    """The result is a kept answer: the tool was not called."""
     replayed: bool = False
     """The result was already in the ledger: the effect was not made again."""
     known: dict[str, Any] = Field(default_factory=dict)

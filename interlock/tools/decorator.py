@@ -15,8 +15,15 @@ from langchain_core.tools import BaseTool, ToolException
 from pydantic import ValidationError
 
 from interlock.errors import ToolFailed
-from interlock.tools.contract import Breaker, Effect, Risk, Throttle, ToolContract
-from interlock.tools.definition import Function, RiskRule, Tool, check_reconcile, taken
+from interlock.tools.contract import Breaker, Cache, Effect, Risk, Throttle, ToolContract
+from interlock.tools.definition import (
+    Function,
+    RiskRule,
+    Tool,
+    check_cacheable,
+    check_reconcile,
+    taken,
+)
 from interlock.tools.signature import Signature, misuse, read_function, read_stock_tool
 from interlock.tools.validation import ResultForm
 
@@ -40,6 +47,7 @@ def tool(
     dependency: str = ...,
     breaker: Breaker | None = ...,
     while_open: Literal["fail", "wait"] = ...,
+    cache: Cache | None = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -59,6 +67,7 @@ def tool(
     dependency: str = ...,
     breaker: Breaker | None = ...,
     while_open: Literal["fail", "wait"] = ...,
+    cache: Cache | None = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -79,6 +88,7 @@ def tool(
     dependency: str = "",
     breaker: Breaker | None = None,
     while_open: Literal["fail", "wait"] = "fail",
+    cache: Cache | None = None,
     local: bool | None = None,
     runs: str | None = None,
     reconcile: Function | str | None = None,
@@ -108,6 +118,8 @@ def tool(
         breaker: When the breaker opens; default: half of at least 10 calls in 30 s, for 30 s.
         while_open: 'fail' tells the model at once that nothing was called; 'wait' makes the call
             when the breaker lets it.
+        cache: How long answers are kept for all processes of a machine, by tenant and arguments.
+            PURE and READ only, and not for an implementation that takes `call`.
         local: Run as a local activity. Default: only PURE tools without a throttle.
         runs: 'module:attribute' of the implementation, loaded in the worker only; the decorated
             function then has nothing but a docstring.
@@ -130,6 +142,7 @@ def tool(
         dependency=dependency,
         breaker=breaker,
         while_open=while_open,
+        cache=cache,
         local=local,
         runs=runs,
         reconcile=reconcile,
@@ -151,6 +164,7 @@ class _Terms:
     dependency: str
     breaker: Breaker | None
     while_open: Literal["fail", "wait"]
+    cache: Cache | None
     local: bool | None
     runs: str | None
     reconcile: Function | str | None
@@ -171,6 +185,8 @@ class _Terms:
         result = ResultForm(name, signature.result)
         contract = self._contract(name, signature, result)
         _check_contract(contract, result)
+        if not isinstance(implementation, str):
+            check_cacheable(implementation, contract)
         if self.reconcile is not None and not isinstance(self.reconcile, str):
             check_reconcile(self.reconcile, name)
         return Tool(
@@ -200,6 +216,7 @@ class _Terms:
                 dependency=self.dependency or (name if self.breaker else ""),
                 breaker=self.breaker,
                 while_open=self.while_open,
+                cache=self.cache,
                 reconciles=self.reconcile is not None,
                 local=local,
             )
@@ -218,6 +235,8 @@ def _check_contract(contract: ToolContract, result: ResultForm) -> None:
         raise misuse(name, "local=True passes by the queue that keeps the throttle. Choose one.")
     if contract.while_open == "wait" and (contract.local or not contract.dependency):
         raise misuse(name, "while_open='wait' needs a `dependency`, and an activity to wait in.")
+    if contract.cache is not None and effect.changes_world:
+        raise misuse(name, f"cache is for PURE and READ; {effect} has to be made and not answered.")
     if contract.reconciles and not effect.changes_world:
         raise misuse(name, f"{effect} changes nothing, so there is nothing to reconcile.")
     if contract.reconciles and result.is_none:

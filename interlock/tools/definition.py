@@ -272,8 +272,22 @@ class Tool(BaseTool):
             raise misuse(
                 self.name, f"runs={reference!r} does not take the arguments of the tool: {error}."
             ) from error
-        function: Function = found
-        return function
+        return check_cacheable(found, self.contract)
+
+
+def check_cacheable(function: Function, contract: ToolContract) -> Function:
+    """Return `function` if its answers may be kept, or are not.
+
+    Raises:
+        ConfigError: it takes the call, so that equal arguments may have different answers.
+    """
+    if contract.cache is not None and CALL_PARAMETER in inspect.signature(function).parameters:
+        raise misuse(
+            contract.name,
+            f"cache keeps answers by tenant and arguments, and its implementation takes "
+            f"{CALL_PARAMETER!r}, which says more. Choose one.",
+        )
+    return function
 
 
 def taken(function: Function, offered: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from interlock.errors import (
     ToolUnavailable,
     UnknownTool,
 )
+from interlock.tools.answers import AnswerCache, answer_key
 from interlock.tools.attempt import Ended, Job, Parts, Probe
 from interlock.tools.breaker import breakers_of
 from interlock.tools.calling import Caller, Function
@@ -48,6 +49,7 @@ class ToolGateway:
         grace_seconds: How long after a call's deadline its row may be taken over.
         longest_wait_seconds: What a longer `Retry-After` of the other side is cut to.
         breakers: Where the circuit breakers of dependencies are kept.
+        answers: Where answers of tools with a `cache` are kept; None: nowhere.
         probe: Told of each point of a call; for crash tests.
 
     Raises:
@@ -65,6 +67,7 @@ class ToolGateway:
         grace_seconds: float = 1.0,
         longest_wait_seconds: float = 900.0,
         breakers: BreakerStore | None = None,
+        answers: AnswerCache | None = None,
         probe: Probe | None = None,
     ) -> None:
         self._tools: dict[str, Tool] = {}
@@ -86,6 +89,7 @@ class ToolGateway:
                 clock,
             ),
             longest_wait=timedelta(seconds=longest_wait_seconds),
+            answers=answers,
         )
 
     @property
@@ -162,7 +166,20 @@ class ToolGateway:
         job = Job(tool, call, _taken_by(tool, call, arguments), attempt, caller)
         if tool.contract.effect.changes_world:
             return await EffectAttempt(self._parts, job).run()
-        return Ended(await self._read(job))
+        return Ended(await self._answer(job, arguments))
+
+    async def _answer(self, job: Job, arguments: dict[str, Any]) -> ToolOutcome:
+        """Return a kept answer, or call the tool and keep what it answers."""
+        contract, answers = job.tool.contract, self._parts.answers
+        if contract.cache is None or answers is None:
+            return await self._read(job)
+        found = await answers.find(answer_key(contract, job.call, arguments), contract.cache)
+        if found.is_hit:
+            return ToolOutcome(status="done", result=found.answer, cached=True)
+        outcome = await self._read(job)
+        if outcome.status == "done":
+            await answers.keep(found, outcome.result, contract.cache)
+        return outcome
 
     async def _read(self, job: Job) -> ToolOutcome:
         """Call a tool that changes nothing."""

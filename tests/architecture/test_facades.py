@@ -94,6 +94,7 @@ FACADES: dict[str, tuple[str, ...]] = {
     "interlock.testing": ("ScriptedModel", "WorkerEnv", "running_server", "worker_env"),
     "interlock.tools": (
         "Breaker",
+        "Cache",
         "Effect",
         "Risk",
         "Throttle",

@@ -33,6 +33,7 @@ def _commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 PROMISED = [
     "approvals",
     "approve",
+    "cache forget",
     "cancel",
     "doctor",
     "edit",

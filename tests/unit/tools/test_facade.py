@@ -15,6 +15,7 @@ def test_the_facade_is_frozen() -> None:
     """The public names are these, in order."""
     assert interlock.tools.__all__ == [
         "Breaker",
+        "Cache",
         "Effect",
         "Risk",
         "Throttle",
