@@ -13,7 +13,7 @@ from interlock.audit.contract import LedgerState
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
 
-PROCESSES, KEYS, ROUNDS = 4, 12, 25
+PROCESSES, KEYS, ROUNDS = 3, 12, 30
 
 
 async def fight(url: str) -> list[dict[str, Any]]:

@@ -37,7 +37,7 @@ def test_a_run_that_fails_is_an_error_with_its_code(interlock: Any, refusal: Any
     assert refusal("run", "nobody", "hello") == (1, "UNKNOWN_AGENT")
     assert refusal("run", "clerk", "--input", '{"colour": 1}') == (1, "BAD_INPUT")
     done = interlock("run", "nobody", "hello")
-    assert "UNKNOWN_AGENT: no agent 'nobody'. Known: asker, clerk." in done.stderr
+    assert "UNKNOWN_AGENT: no agent 'nobody'. Known: asker, cashier, clerk." in done.stderr
 
 
 def test_an_id_is_used_once(answer: Any, refusal: Any) -> None:
