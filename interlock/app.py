@@ -21,6 +21,7 @@ from interlock.audit.activities import AuditActivities
 from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
+from interlock.audit.limits import SqlLimits
 from interlock.audit.store import SqlAuditStore
 from interlock.connection import connect, data_folder, payload_store
 from interlock.context import CallContext
@@ -43,6 +44,8 @@ from interlock.tools.attempt import Probe
 from interlock.tools.contract import TOOL_PORT
 from interlock.tools.definition import Tool
 from interlock.tools.gateway import ToolGateway
+from interlock.tools.queues import own_queues, takes_turns
+from interlock.tools.turns import Turns
 from interlock.workflows.contract import OpenRun, RunTerms
 from interlock.workflows.runtime import Runtime
 
@@ -115,6 +118,7 @@ class App:
         self.database = await self._stack.enter_async_context(Database(database_url(settings)))
         self.audit = SqlAuditStore(self.database)
         self.ledger = SqlLedger(self.database)
+        self.turns = Turns(self.tools, SqlLimits(self.database))
         self.memory = await self._stack.enter_async_context(
             ChromaMemory(
                 settings.memory.url or folder / "memory",
@@ -215,7 +219,13 @@ class App:
             signals=limits.signals,
             history_events=temporal.history_events,
             history_bytes=temporal.history_bytes,
+            turns=self._by_turns(),
         )
+
+    def _by_turns(self) -> tuple[str, ...]:
+        contracts = [tool.contract for tool in self.tools.values()]
+        own = own_queues(contracts)
+        return tuple(sorted(found.name for found in contracts if takes_turns(found, own)))
 
     @activity.defn(name="knowledge.seed")
     async def seed(self, tenant: str) -> int:
@@ -236,13 +246,14 @@ class App:
             ModelActivities(self.models).call_model,
             AuditActivities(self.audit).record,
             *memory.all(),
+            self.turns.book,
             *self.tool_activities(),
             *load_all_activities(self.settings),
         ]
 
     def tool_activities(self) -> list[Activity]:
         """Return the activities of the tool queues."""
-        return [ToolActivities(self.tool_gateway).call_tool]
+        return [ToolActivities(self.tool_gateway, self.turns).call_tool]
 
     def knowledge_folders(self) -> dict[str, Path]:
         """Return the folders of documents by the names that interlock.toml gives them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -11,6 +12,7 @@ from interlock.errors import CircuitOpen, ToolUnavailable
 from interlock.heartbeats import heartbeats
 from interlock.tools.contract import ToolCall, ToolOutcome
 from interlock.tools.gateway import ToolGateway
+from interlock.tools.turns import Turns
 
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
@@ -25,10 +27,12 @@ class ToolActivities:
 
     Args:
         gateway: Where calls are carried out.
+        turns: Lets calls start; None lets all start at once.
     """
 
-    def __init__(self, gateway: ToolGateway) -> None:
+    def __init__(self, gateway: ToolGateway, turns: Turns | None = None) -> None:
         self._gateway = gateway
+        self._turns = turns
 
     @activity.defn(name="tool.call")
     async def call_tool(self, call: ToolCall) -> ToolOutcome:
@@ -37,13 +41,15 @@ class ToolActivities:
         Raises:
             ApplicationError: the call failed, or waits for its dependency, and another attempt may
                 be made.
-            InterlockError: another attempt holds the row, or the worker is not set up for the call.
+            InterlockError: another attempt holds the row, the call may not start yet, or the worker
+                is not set up for it.
         """
         waited = _waited()
         attempt = activity.info().attempt - waited
         async with heartbeats(waited):
             try:
-                return await self._gateway.run(call, attempt=attempt)
+                async with self._admitted(call, attempt, waited) as attempt:
+                    return await self._gateway.run(call, attempt=attempt)
             except (CircuitOpen, ToolUnavailable) as error:
                 if isinstance(error, CircuitOpen):
                     activity.heartbeat(waited + 1)
@@ -54,6 +60,13 @@ class ToolActivities:
                     type=error.code,
                     next_retry_delay=_delay(error, attempt),
                 ) from error
+
+    def _admitted(
+        self, call: ToolCall, attempt: int, waited: int
+    ) -> AbstractAsyncContextManager[int]:
+        if self._turns is None:
+            return nullcontext(attempt)
+        return self._turns.admitted(call, attempt, waited=waited)
 
 
 def _waited() -> int:

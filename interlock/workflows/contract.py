@@ -97,6 +97,8 @@ class RunTerms(_Data):
     signals: int
     history_events: int
     history_bytes: int
+    turns: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    """Tools whose calls book a turn before they are made."""
 
 
 class OpenRun(_Data):

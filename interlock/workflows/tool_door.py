@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from temporalio import workflow
+
 from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest, Verdict
 from interlock.errors import (
     ActionDenied,
@@ -27,6 +29,7 @@ from interlock.tools.contract import (
 )
 from interlock.tools.definition import Tool
 from interlock.tools.outcomes import result_of
+from interlock.tools.queues import own_queues, queue_of
 from interlock.workflows import calls
 from interlock.workflows.contract import Granted
 from interlock.workflows.gate import Gate
@@ -51,6 +54,7 @@ class ToolDoor:
         self._run = run
         self._gate = gate
         self._tools = tools
+        self._own_queues = own_queues(tool.contract for tool in tools.values())
 
     async def call_tool(
         self, tool: ToolContract, arguments: dict[str, Any], tool_call_id: str | None
@@ -183,11 +187,22 @@ class ToolDoor:
 
     async def _until_known(self, tool: Tool, call: ToolCall) -> Any:
         summary = f"tool {call.tool} [{call.context.node}]"
+        queue = queue_of(tool.contract, "", self._own_queues)
         while True:
-            outcome = await calls.call_tool(tool.contract, call, summary=summary)
+            await self._wait_for_turn(call)
+            outcome = await calls.call_tool(tool.contract, call, summary=summary, queue=queue)
             if outcome.status != "unknown":
                 return self._result(call, outcome)
             call = await self._ask_what_happened(tool, call, outcome)
+
+    async def _wait_for_turn(self, call: ToolCall) -> None:
+        """Wait where waiting costs nothing: on a timer, until the call's turn under its rate."""
+        if call.tool not in self._run.terms.turns or call.resolution in ("happened", "abort"):
+            return
+        booking = await calls.book(call, summary=f"turn of {call.tool}")
+        if booking.wait_seconds > 0:
+            summary = f"throttle of {call.tool}: {booking.limit}"
+            await workflow.sleep(booking.wait_seconds, summary=summary)
 
     async def _ask_what_happened(
         self, tool: Tool, call: ToolCall, outcome: ToolOutcome
