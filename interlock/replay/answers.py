@@ -13,7 +13,7 @@ from interlock.errors import InterlockError
 from interlock.memory.contract import MemoryAnswers, MemoryItem
 from interlock.models.contract import ModelAnswer
 from interlock.models.messages import from_json
-from interlock.replay.calls import AUDIT, Answer, Call
+from interlock.replay.calls import AUDIT, BOOKING, Answer, Call
 from interlock.replay.steps import (
     ActivityRan,
     Found,
@@ -38,8 +38,8 @@ _ROLES = {
 
 
 def call_step(event_id: int, at: datetime, call: Call, answer: Answer) -> Step | None:
-    """Return the step of a call that is over; None for the audit's own, which is no step."""
-    if call.name == AUDIT:
+    """Return the step of a call that is over; None for one that is no step by itself."""
+    if call.name == AUDIT or (call.name == BOOKING and answer.error is None):
         return None
     common = {
         "event_id": event_id,
