@@ -7,6 +7,8 @@ import time
 from typing import Any
 
 from langgraph.graph import START, StateGraph
+from temporalio import activity
+from temporalio.common import Priority
 from typing_extensions import TypedDict
 
 from interlock.agents import Agent, agent
@@ -16,6 +18,8 @@ STARTED: dict[str, list[float]] = {}
 """When calls of a run began, by the run's name."""
 RUNNING: dict[str, list[int]] = {}
 """How many calls of `few` ran whenever one began."""
+PRIORITY: dict[str, Priority] = {}
+"""Priority of the last call of `free`, by the run's name."""
 _NOW = {"few": 0}
 
 
@@ -69,6 +73,7 @@ async def few(name: str, number: int) -> int:
 @tool(effect=Effect.READ)
 async def free(name: str, number: int) -> int:
     """As often as one likes."""
+    PRIORITY[name] = activity.info().priority
     return number
 
 

@@ -14,7 +14,17 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from interlock.audit.database import Database
@@ -67,17 +77,19 @@ class SqlLimits:
         """
         return await self._change(lambda connection: self._visit(connection, limit, call).admit())
 
-    async def release(self, limit: Limit, call: str) -> None:
-        """Take note that a call does not run any more.
+    async def release(self, limit: Limit, call: str, *, over: bool) -> None:
+        """Take note that a call does not run any more; `over`: nor will it be tried again.
 
         Raises:
             DatabaseBusy: another writer kept a lock for too long; nothing was changed.
         """
-        over = update(_TURNS).where(_TURNS.c.call == call).values(held_until=0.0)
+        mine = _TURNS.c.call == call
+        changed = update(_TURNS).where(mine).values(held_until=0.0)
+        ended: Executable = delete(_TURNS).where(mine) if over else changed
 
         def work(connection: Connection) -> None:
             self._lock(connection, limit.tool)
-            connection.execute(over)
+            connection.execute(ended)
 
         await self._change(work)
 

@@ -55,8 +55,8 @@ class Limits(Protocol):
         """Let a call go whose turn has come, while few enough run; else say when to ask again."""
         ...
 
-    def release(self, limit: Limit, call: str) -> Awaitable[None]:
-        """Take note that a call does not run any more."""
+    def release(self, limit: Limit, call: str, *, over: bool) -> Awaitable[None]:
+        """Take note that a call does not run any more; `over`: nor will it be tried again."""
         ...
 
 

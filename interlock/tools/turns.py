@@ -72,15 +72,17 @@ class Turns:
         turn = await self._limits.admit(limit, _holder(call))
         if turn.wait_seconds > 0:
             raise self._throttled(call, turn)
+        over = False
         try:
             yield turn.calls - waited
+            over = True
         finally:
             if limit.concurrency is not None:
-                await self._release(limit, call)
+                await self._release(limit, call, over=over)
 
-    async def _release(self, limit: Limit, call: ToolCall) -> None:
+    async def _release(self, limit: Limit, call: ToolCall, *, over: bool) -> None:
         try:
-            await self._limits.release(limit, _holder(call))
+            await self._limits.release(limit, _holder(call), over=over)
         except InterlockError as error:
             # How the call ended is worth more. Its place is free when the lease is over.
             activity.logger.warning("a place of %r is not given back: %s", call.tool, error)

@@ -15,6 +15,7 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from interlock.testing.processes import Hosting, WorkerProcess
 from tests.crash.pacing import CROWDED_PER_SECOND, PER_SECOND, RECORD
@@ -149,10 +150,8 @@ async def shared(
     end = theirs[-1].at if len(theirs) == few else float("inf")
     if len(theirs) == few:
         await small.result()
-    else:
-        await small.terminate("seen enough")
-    for handle in big:
-        await handle.terminate("seen enough")
+    for handle in (*big, small):
+        await stop(handle)
     return {
         "queued_by_the_first_when_the_second_came": queued,
         "calls_of_the_second": few,
@@ -164,6 +163,15 @@ async def shared(
         if theirs
         else None,
     }
+
+
+async def stop(handle: WorkflowHandle[Any, Any]) -> None:
+    """End a run that may be over."""
+    try:
+        await handle.terminate("seen enough")
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
 
 
 @pytest.mark.parametrize("tool", ["by_queue", "by_turns"])

@@ -10,14 +10,16 @@ from itertools import pairwise
 import pytest
 import pytest_asyncio
 from temporalio.client import Client
+from temporalio.common import Priority
 
+from interlock.canonical import digest
 from interlock.replay import read_steps
 from interlock.replay.commands import Command, recorded
 from interlock.replay.steps import Step, Waited
 from interlock.testing import WorkerEnv, worker_env
 from interlock.testing.env import Handle
 from interlock.testing.following import follow_events
-from tests.throttled import RUNNING, STARTED, busy
+from tests.throttled import PRIORITY, RUNNING, STARTED, busy
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -134,3 +136,23 @@ async def test_every_activity_is_fair_to_its_tenant(env: WorkerEnv) -> None:
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
     assert [item.priority.fairness_key for item in scheduled] == ["acme"] * 2
+
+
+async def test_priority_is_the_one_the_run_was_started_with(env: WorkerEnv) -> None:
+    """Whoever starts a run gives its activities a priority and a weight; the key is the tenant's."""
+    name = uuid.uuid4().hex
+    given = {
+        "agent": "busy",
+        "tenant": "t" * 65,
+        "input": {"name": name, "tool": "free", "count": 1},
+    }
+    await env.client.execute_workflow(
+        "AgentWorkflow",
+        given,
+        id=f"busy-{name}",
+        task_queue=env.task_queue,
+        priority=Priority(priority_key=1, fairness_key="mine", fairness_weight=2.0),
+    )
+    found = PRIORITY[name]
+    assert (found.priority_key, found.fairness_weight) == (1, 2.0)
+    assert found.fairness_key == digest("t" * 65)[:32]

@@ -110,8 +110,12 @@ async def test_only_so_many_run_at_once(limits: SqlLimits) -> None:
     refused = await limits.admit(PAIR, "c")
     assert refused.busy
     assert refused.wait_seconds > 0
-    await limits.release(PAIR, "a")
+    await limits.release(PAIR, "a", over=False)
     assert (await limits.admit(PAIR, "c")).wait_seconds == 0
+    await limits.release(PAIR, "b", over=True)
+    assert (await limits.admit(PAIR, "a")).calls == 2
+    await limits.release(PAIR, "c", over=True)
+    assert (await limits.admit(PAIR, "b")).calls == 1
 
 
 async def test_the_lease_of_a_dead_worker_ends(limits: SqlLimits, clock: Clock) -> None:
@@ -145,7 +149,7 @@ async def test_a_call_that_finds_no_place_uses_no_turn(limits: SqlLimits, clock:
     clock.now += 10
     for _ in range(5):
         assert (await limits.admit(both, "b")).busy
-    await limits.release(both, "a")
+    await limits.release(both, "a", over=True)
     assert await limits.admit(both, "b") == (0.0, 1, False)
 
 
