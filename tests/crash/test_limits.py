@@ -176,10 +176,12 @@ async def stop(handle: WorkflowHandle[Any, Any]) -> None:
 
 @pytest.mark.parametrize("tool", ["by_queue", "by_turns"])
 async def test_two_workers_keep_one_rate(server: Client, tmp_path: Path, tool: str) -> None:
-    """Whoever keeps the limit, thirty calls after a burst come at its rate."""
+    """Whoever keeps the limit, thirty calls after a burst take the time of its rate."""
     async with site(server, tmp_path) as found:
         figures = await paced(found, tool, calls=40, runs=4)
-    assert figures["measured_per_second"] < 1.15 * PER_SECOND
+    # A call is written down a moment after it was let go. Two workers with a rate each would need a
+    # third of the time.
+    assert figures["seconds"] >= 0.6 * 30 / PER_SECOND
 
 
 async def test_a_tenant_with_many_calls_does_not_starve_another(
