@@ -21,6 +21,7 @@ from interlock.audit.activities import AuditActivities
 from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
+from interlock.audit.limits import SqlLimits
 from interlock.audit.store import SqlAuditStore
 from interlock.connection import answers_folder, connect, data_folder, payload_store
 from interlock.context import CallContext
@@ -44,6 +45,8 @@ from interlock.tools.attempt import Probe
 from interlock.tools.contract import TOOL_PORT
 from interlock.tools.definition import Tool
 from interlock.tools.gateway import ToolGateway
+from interlock.tools.queues import own_queues, takes_turns
+from interlock.tools.turns import Turns
 from interlock.workflows.contract import OpenRun, RunTerms
 from interlock.workflows.runtime import Runtime
 
@@ -117,6 +120,7 @@ class App:
         self.database = await self._stack.enter_async_context(Database(database_url(settings)))
         self.audit = SqlAuditStore(self.database)
         self.ledger = SqlLedger(self.database)
+        self.turns = Turns(self.tools, SqlLimits(self.database))
         self.memory = await self._stack.enter_async_context(
             ChromaMemory(
                 settings.memory.url or folder / "memory",
@@ -228,6 +232,7 @@ class App:
             history_events=temporal.history_events,
             history_bytes=temporal.history_bytes,
             judged_with_call=self._judged_with_call(agent),
+            turns=self._by_turns(),
         )
 
     def _judged_with_call(self, agent: str) -> tuple[str, ...]:
@@ -236,8 +241,14 @@ class App:
         return tuple(
             tool.name
             for tool in tools
-            if tool.contract.throttle is None and self._policy_activities.allows(tool)
+            if (tool.contract.throttle or tool.contract.concurrency) is None
+            and self._policy_activities.allows(tool)
         )
+
+    def _by_turns(self) -> tuple[str, ...]:
+        contracts = [tool.contract for tool in self.tools.values()]
+        own = own_queues(contracts)
+        return tuple(sorted(found.name for found in contracts if takes_turns(found, own)))
 
     @activity.defn(name="knowledge.seed")
     async def seed(self, tenant: str) -> int:
@@ -258,6 +269,7 @@ class App:
             ModelActivities(self.models).call_model,
             AuditActivities(self.audit).record,
             *memory.all(),
+            self.turns.book,
             *self.tool_activities(),
             *load_all_activities(self.settings),
         ]
@@ -265,7 +277,7 @@ class App:
     def tool_activities(self) -> list[Activity]:
         """Return the activities of the tool queues."""
         judge = self._policy_activities.judge_call
-        return [ToolActivities(self.tool_gateway, judge).call_tool]
+        return [ToolActivities(self.tool_gateway, judge=judge, turns=self.turns).call_tool]
 
     def knowledge_folders(self) -> dict[str, Path]:
         """Return the folders of documents by the names that interlock.toml gives them."""

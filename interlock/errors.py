@@ -49,6 +49,7 @@ The tree::
         ├── DatabaseUnreachable DATABASE_UNREACHABLE
         ├── PayloadMissing      PAYLOAD_MISSING
         ├── ActivityFailed      ACTIVITY_FAILED
+        ├── Throttled           THROTTLED
         └── LedgerConflict      LEDGER_CONFLICT
 
 ``code`` is stable and is the ``type`` of the ``ApplicationError`` that crosses Temporal.
@@ -398,6 +399,13 @@ class ActivityFailed(OperatorError):
     """An activity timed out, was lost with its worker, or raised what nobody expects."""
 
     code = "ACTIVITY_FAILED"
+    retryable = True
+
+
+class Throttled(OperatorError):
+    """A call may not start yet: its rate, or enough others that run, say so. It is tried again."""
+
+    code = "THROTTLED"
     retryable = True
 
 

@@ -28,6 +28,9 @@ _EXTRA = (
     "matching.numTaskqueueReadPartitions=1",
     "--dynamic-config-value",
     "matching.numTaskqueueWritePartitions=1",
+    # Tenants are served in turn, whoever queued most.
+    "--dynamic-config-value",
+    "matching.enableFairness=true",
     # An update over Temporal's payload limit of 2 MB is let in by the server and can then be neither
     # accepted nor rejected: the run would try for ever. This refuses it at the door.
     "--dynamic-config-value",

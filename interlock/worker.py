@@ -30,7 +30,7 @@ from interlock.connection import data_converter
 from interlock.errors import InterlockError
 from interlock.memory.contract import MEMORY_PORT
 from interlock.tools.contract import ToolCall
-from interlock.tools.queues import queue_of
+from interlock.tools.queues import own_queues, queue_of
 from interlock.workflows import search
 from interlock.workflows.activity_node import node_activities
 from interlock.workflows.agent import AgentWorkflow
@@ -113,11 +113,13 @@ def workers(app: App, client: Client) -> list[Worker]:
             **shared,
         )
     ]
-    rates = {queue_of(tool.contract, prefix): tool.contract.throttle for tool in app.tools.values()}
-    for queue in sorted(rates):
-        throttle = rates[queue]
+    contracts = [tool.contract for tool in app.tools.values()]
+    own = own_queues(contracts)
+    served = {queue_of(contract, prefix, own): contract for contract in contracts}
+    for queue in sorted(served):
+        throttle = served[queue].throttle
         limited: dict[str, Any] = {}
-        if throttle is not None:
+        if throttle is not None and served[queue].name in own:
             limited["max_task_queue_activities_per_second"] = throttle.per_second
             limited["max_concurrent_activity_task_polls"] = 1
         found.append(

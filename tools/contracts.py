@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from interlock.tools import Effect, Risk, Throttle, tool
+from interlock.tools import Effect, Risk, tool
 from tools.results import AddressChange, Customer, Order, Refund, Replacement, SentReply
 
 LOW_REFUND = Decimal(20)
@@ -133,7 +133,7 @@ async def address_change(
     risk=Risk.LOW,
     timeout_seconds=10,
     attempts=3,
-    throttle=Throttle(per_second=10),
+    throttle="10/s",
     runs="tools.service.replies:send_reply",
     reconcile="tools.service.replies:find_reply",
 )

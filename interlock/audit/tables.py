@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, MetaData, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, Double, Index, Integer, MetaData, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
@@ -143,7 +143,47 @@ class BreakerTableRow(_Table, table=True):
     counts: list[list[int]] = Field(sa_type=JSON)
 
 
+class MeterRow(_Table, table=True):
+    """A limit that calls share, and the row that a transaction holds while it looks at it."""
+
+    __tablename__ = "limit_meter"
+
+    key: str = Field(primary_key=True, sa_type=AnyText)
+    booked: float = Field(sa_type=Double)
+    """Theoretical arrival time of the next call that books a turn."""
+    started: float = Field(sa_type=Double)
+    """Theoretical arrival time of the next call that starts."""
+
+
+class TurnRow(_Table, table=True):
+    """One call under a limit. Times are seconds since 1970."""
+
+    __tablename__ = "limit_turn"
+    __table_args__ = (
+        Index(None, "tool", "held_until"),
+        Index(None, "key", "expires_at"),
+    )
+
+    call: str = Field(primary_key=True, sa_type=AnyText)
+    tool: str = Field(sa_type=AnyText)
+    key: str = Field(sa_type=AnyText)
+    asked_at: float = Field(sa_type=Double)
+    due_at: float | None = Field(sa_type=Double)
+    """Its turn under the rate; None when it has none, or has used it."""
+    moved: bool
+    """Its turn is the one that it got when it came to start."""
+    calls: int = Field(sa_type=BigInteger)
+    """How often it was let go."""
+    held_until: float = Field(sa_type=Double)
+    """Until when it counts as running."""
+    looks_until: float = Field(sa_type=Double)
+    """Until when it counts as waiting for others to end."""
+    expires_at: float = Field(sa_type=Double)
+
+
 EVENTS = metadata.tables["audit_event"]
 EFFECTS = metadata.tables["effect"]
 CONSUMED = metadata.tables["consumed_decision"]
 BREAKERS = metadata.tables["breaker"]
+METERS = metadata.tables["limit_meter"]
+TURNS = metadata.tables["limit_turn"]

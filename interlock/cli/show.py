@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -12,9 +13,11 @@ from interlock.cli.output import Output, line, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from temporalio.api.history.v1 import HistoryEvent
 
     from interlock.cli.filters import RunFilter
     from interlock.cli.runs import Runs, RunSummary
+    from interlock.cli.waiting import WaitingCall
     from interlock.replay.steps import Step
 
 _PANEL = "Runs"
@@ -105,12 +108,14 @@ async def _graph(out: Output, workflow_id: str) -> None:
 async def _steps(out: Output, workflow_id: str, prompts: bool, limit: int, cursor: int) -> None:
     from interlock.cli.runs import Runs
     from interlock.cli.steps import step_lines, totals_line
+    from interlock.cli.waiting import waiting_calls
     from interlock.replay.steps import ModelCalled, totals
 
     runs = await Runs.connect()
     summary = await runs.summary(workflow_id)
     with out.working("reading the history"):
-        steps = await _read(runs, workflow_id)
+        steps, events = await _read(runs, workflow_id)
+        kept_back = [] if summary.ended_at else await waiting_calls(runs, workflow_id, events)
         asked = await _prompts(runs, steps[cursor : cursor + limit]) if prompts else {}
     shown = steps[cursor : cursor + limit]
     after = cursor + limit if cursor + limit < len(steps) else None
@@ -119,27 +124,31 @@ async def _steps(out: Output, workflow_id: str, prompts: bool, limit: int, curso
         lines += step_lines(step, steps[0].at, details=True)
         if isinstance(step, ModelCalled) and step.ref in asked:
             lines += _prompt_lines(asked[step.ref])
+    lines += [_waiting_line(call) for call in kept_back]
     found = totals(steps)
     lines.append(f"{totals_line(found)}, {found.seconds:.1f}s")
     if after is not None:
         lines.append(f"{len(steps) - after} more steps: --cursor {after}")
     report: dict[str, Any] = {"run": summary, "totals": found, "next": after}
+    report["waiting"] = kept_back
     report["steps"] = [_plain(step, asked) for step in shown]
     out.answer(report, *lines)
 
 
-async def _read(runs: Runs, workflow_id: str) -> list[Step]:
-    """Return the steps of a run and of all that it continued."""
+async def _read(runs: Runs, workflow_id: str) -> tuple[list[Step], Sequence[HistoryEvent]]:
+    """Return the steps of a run and of all that it continued, and the newest one's events."""
     from interlock.cli.temporal import explained
     from interlock.replay import history
     from interlock.replay.reader import StepReader
 
     reader, steps = StepReader(), []
+    events: Sequence[HistoryEvent] = ()
     with explained(workflow_id):
         for run_id in await history.runs(runs.client, workflow_id):
             found = await history.fetch(runs.client, workflow_id, run_id)
-            steps += [step for event in found.events for step in reader.feed(event)]
-    return steps
+            events = found.events
+            steps += [step for event in events for step in reader.feed(event)]
+    return steps, events
 
 
 async def _prompts(runs: Runs, steps: list[Step]) -> dict[str, list[dict[str, Any]]]:
@@ -171,6 +180,15 @@ def _prompt_lines(messages: list[dict[str, Any]]) -> list[RenderableType]:
         )
         for message in read
     ]
+
+
+def _waiting_line(call: WaitingCall) -> RenderableType:
+    parts = [f"since {call.since:%H:%M:%S} UTC, limit {call.limit}"]
+    if call.estimated_start is not None:
+        parts.append(f"may start about {call.estimated_start:%H:%M:%S}")
+    if call.backlog is not None:
+        parts.append(f"about {call.backlog} in its queue")
+    return line((f"{call.tool} waits", "bold yellow"), f" {', '.join(parts)}")
 
 
 def _title(run: RunSummary) -> RenderableType:

@@ -150,6 +150,10 @@ def _tool(step: kinds.ToolCalled) -> Shown:
     return what, details
 
 
+def _waited(step: kinds.Waited) -> Shown:
+    return f"{step.tool} waits {step.seconds:.1f}s for its turn, {step.limit}", []
+
+
 def _memory(step: kinds.Remembered) -> Shown:
     what = ", ".join(step.ops)
     if "search" not in step.ops:
@@ -205,6 +209,7 @@ _SHOWN: dict[type[Any], Callable[[Any], Shown]] = {
     kinds.Decided: _decided,
     kinds.Withdrawn: _withdrawn,
     kinds.ToolCalled: _tool,
+    kinds.Waited: _waited,
     kinds.Remembered: _memory,
     kinds.NodeRan: _node,
     kinds.ActivityRan: _activity,
@@ -224,6 +229,7 @@ _LABELS = {
     "decided": ("decision", "bold yellow"),
     "withdrawn": ("withdrawn", "yellow"),
     "tool": ("tool", "green"),
+    "waited": ("throttle", "yellow"),
     "memory": ("memory", "blue"),
     "cancel_asked": ("cancel", "yellow"),
     "stumbled": ("stumbled", "red"),

@@ -21,11 +21,16 @@ LOCAL_MARKER = "core_local_activity"
 AUDIT = "audit.record"
 """Activity that writes down what the run did: never an act of a node."""
 
+BOOKING = "throttle.book"
+"""Activity that gives a call its turn under a rate: what follows from it is a timer."""
+
 _REPEATED = {"policy.judge": "arguments", "memory.batch": "queries", "tool.call": "arguments"}
 """What the answer of a local activity repeats of its question, by activity: a marker has no input.
 Runs that older versions recorded have not all of it."""
 
-_SUMMARY = re.compile(r"(?:tool|verdict on|model|memory|node) (.+?)(?: \[(.*)\])?$")
+_SUMMARY = re.compile(r"(?:tool|verdict on|model|memory|node|turn of) (.+?)(?: \[(.*)\])?$")
+
+_THROTTLE = re.compile(r"throttle of (\w+): (.+)$")
 
 _DOORS = {
     "model.call": "model call",
@@ -34,6 +39,7 @@ _DOORS = {
     "memory.batch": "memory",
     "run.open": "opening of the run",
     AUDIT: "audit record",
+    BOOKING: "turn of",
 }
 
 
@@ -101,6 +107,12 @@ def question_of(call: Call) -> Any:
     if call.local and call.name == "memory.batch" and isinstance(data, dict) and "ops" in data:
         return {**data, "queries": [op["query"] for op in data["ops"] if op.get("query")]}
     return data
+
+
+def throttled(summary: str) -> tuple[str, str] | None:
+    """Return the tool and the limit that a timer's summary names; None for any other timer."""
+    found = _THROTTLE.match(summary)
+    return (found[1], found[2]) if found else None
 
 
 def scheduled_call(event: HistoryEvent) -> Call:

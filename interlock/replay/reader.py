@@ -24,6 +24,7 @@ from interlock.replay.calls import (
     local_call,
     scheduled_call,
     summary_of,
+    throttled,
 )
 from interlock.replay.decisions import Decisions
 from interlock.replay.history import not_found
@@ -43,6 +44,7 @@ from interlock.replay.steps import (
     Step,
     Stumbled,
     ToolCalled,
+    Waited,
 )
 
 _DEADLINE = "deadline of "
@@ -247,11 +249,15 @@ class StepReader:
     def _timer(self, event: HistoryEvent, data: Any) -> list[Step]:
         """Complete a request: its gate starts the timer of its deadline right after the memo."""
         summary = summary_of(event.user_metadata)
+        seconds = data.start_to_fire_timeout.ToTimedelta().total_seconds()
+        waits = throttled(summary)
+        if waits is not None:
+            place = {"event_id": event.event_id, "at": _at(event)}
+            return [Waited(**place, tool=waits[0], limit=waits[1], seconds=seconds)]
         if not self._opening or not summary.startswith(_DEADLINE):
             return []
         asked = self._opening.pop(0)
         about = self._about(asked.request_id, summary.removeprefix(_DEADLINE))
-        seconds = data.start_to_fire_timeout.ToTimedelta().total_seconds()
         return [asked.model_copy(update={**about, "seconds_to_decide": seconds})]
 
     def _asked(self, event: HistoryEvent, request_id: str) -> Asked:

@@ -176,6 +176,16 @@ class ToolCalled(_Call):
     local: bool = False
 
 
+class Waited(_Step):
+    """A tool call waits for its turn under a rate; `at` is when it began to."""
+
+    kind: Literal["waited"] = "waited"
+    tool: str
+    limit: str
+    """For example '10/s' or '2/s of each tenant'."""
+    seconds: float
+
+
 class Found(BaseModel):
     """One item that memory gave."""
 
@@ -266,6 +276,7 @@ Step = Annotated[
     | Decided
     | Withdrawn
     | ToolCalled
+    | Waited
     | Remembered
     | NodeRan
     | ActivityRan

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from interlock.tools.contract import Breaker, Cache, Effect, Risk, Throttle, ToolCall, ToolContract
+from interlock.tools.contract import Breaker, Cache, Effect, Risk, ToolCall, ToolContract
+from interlock.tools.throttle import Throttle
 
 if TYPE_CHECKING:
     from interlock.tools.decorator import Tool, tool

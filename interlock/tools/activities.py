@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -12,6 +13,7 @@ from interlock.errors import CircuitOpen, ToolUnavailable
 from interlock.heartbeats import heartbeats
 from interlock.tools.contract import ToolCall, ToolOutcome, Verdict
 from interlock.tools.gateway import ToolGateway
+from interlock.tools.turns import Turns
 
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
@@ -30,11 +32,15 @@ class ToolActivities:
     Args:
         gateway: Where calls are carried out.
         judge: Who judges calls that nobody has judged; without it they are refused.
+        turns: Lets calls start; None lets all start at once.
     """
 
-    def __init__(self, gateway: ToolGateway, judge: Judge | None = None) -> None:
+    def __init__(
+        self, gateway: ToolGateway, *, judge: Judge | None = None, turns: Turns | None = None
+    ) -> None:
         self._gateway = gateway
         self._judge = judge
+        self._turns = turns
 
     @activity.defn(name="tool.call")
     async def call_tool(self, call: ToolCall) -> ToolOutcome:
@@ -43,13 +49,15 @@ class ToolActivities:
         Raises:
             ApplicationError: the call failed, or waits for its dependency, and another attempt may
                 be made.
-            InterlockError: another attempt holds the row, or the worker is not set up for the call.
+            InterlockError: another attempt holds the row, the call may not start yet, or the worker
+                is not set up for it.
         """
         waited = _waited()
         attempt = activity.info().attempt - waited
         async with heartbeats(waited):
             try:
-                return await self._run(call, attempt)
+                async with self._admitted(call, attempt, waited) as attempt:
+                    return await self._run(call, attempt)
             except (CircuitOpen, ToolUnavailable) as error:
                 if isinstance(error, CircuitOpen):
                     activity.heartbeat(waited + 1)
@@ -75,6 +83,13 @@ class ToolActivities:
         if verdict and not info.is_local:  # the history has the arguments of this call
             verdict = verdict.model_copy(update={"arguments": {}})
         return outcome.model_copy(update={"verdict": verdict})
+
+    def _admitted(
+        self, call: ToolCall, attempt: int, waited: int
+    ) -> AbstractAsyncContextManager[int]:
+        if self._turns is None:
+            return nullcontext(attempt)
+        return self._turns.admitted(call, attempt, waited=waited)
 
 
 def _waited() -> int:

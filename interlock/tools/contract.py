@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from interlock.audit.contract import BreakerRow
 from interlock.canonical import digest
 from interlock.context import CallContext
+from interlock.tools.throttle import Throttle
 
 
 class Effect(StrEnum):
@@ -39,15 +40,6 @@ class Risk(StrEnum):
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
-
-
-class Throttle(BaseModel):
-    """One rate for all workers together, kept by the tool's own task queue on the server."""
-
-    model_config = ConfigDict(frozen=True)
-
-    per_second: float = Field(gt=0)
-    """Calls a second."""
 
 
 class Breaker(BaseModel):
@@ -95,6 +87,8 @@ class ToolContract(BaseModel):
     attempts: int = Field(default=3, ge=1)
     """Attempts of one logical call when the other side is unavailable."""
     throttle: Throttle | None = None
+    concurrency: int | None = Field(default=None, ge=1, strict=True)
+    """Calls that may run at once, of all workers together; None means any number."""
     dependency: str = ""
     """What the tool calls, if a circuit breaker watches it; tools may share one."""
     breaker: Breaker | None = None
@@ -106,7 +100,7 @@ class ToolContract(BaseModel):
     reconciles: bool = False
     """Whether the tool can say what happened to a call whose answer was lost."""
     local: bool = False
-    """READ or PURE, unthrottled, under a second and free of secrets: runs as a local activity."""
+    """READ or PURE, without limits, under a second and free of secrets: runs as a local activity."""
 
     @property
     def version(self) -> str:
@@ -196,6 +190,17 @@ class ToolOutcome(BaseModel):
     verdict: Verdict | None = None
     """What the policy said of a call that came unjudged. None when it was made again after an
     attempt that had been allowed."""
+
+
+class Booking(BaseModel):
+    """A call's turn under a rate."""
+
+    model_config = ConfigDict(frozen=True)
+
+    wait_seconds: float
+    """How far away it is; 0 when the call may start."""
+    limit: str
+    """The rate as it is shown to people."""
 
 
 def action_digest(

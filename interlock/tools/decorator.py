@@ -6,7 +6,6 @@ Misuse is refused here, when the module is imported, and names the tool. Safe in
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, overload
@@ -14,8 +13,8 @@ from typing import Any, Literal, overload
 from langchain_core.tools import BaseTool, ToolException
 from pydantic import ValidationError
 
-from interlock.errors import ToolFailed
-from interlock.tools.contract import Breaker, Cache, Effect, Risk, Throttle, ToolContract
+from interlock.errors import ConfigError, ToolFailed
+from interlock.tools.contract import Breaker, Cache, Effect, Risk, ToolContract
 from interlock.tools.definition import (
     Function,
     RiskRule,
@@ -25,12 +24,10 @@ from interlock.tools.definition import (
     taken,
 )
 from interlock.tools.signature import Signature, misuse, read_function, read_stock_tool
+from interlock.tools.throttle import Throttle
 from interlock.tools.validation import ResultForm
 
 __all__ = ["Function", "RiskRule", "Tool", "tool"]
-
-_RATE = re.compile(r"^(\d+(?:\.\d+)?)/(s|min|h)$")
-_SECONDS = {"s": 1, "min": 60, "h": 3600}
 
 
 @overload
@@ -44,6 +41,7 @@ def tool(
     timeout_seconds: float = ...,
     attempts: int = ...,
     throttle: str | Throttle | None = ...,
+    concurrency: int | None = ...,
     dependency: str = ...,
     breaker: Breaker | None = ...,
     while_open: Literal["fail", "wait"] = ...,
@@ -64,6 +62,7 @@ def tool(
     timeout_seconds: float = ...,
     attempts: int = ...,
     throttle: str | Throttle | None = ...,
+    concurrency: int | None = ...,
     dependency: str = ...,
     breaker: Breaker | None = ...,
     while_open: Literal["fail", "wait"] = ...,
@@ -85,6 +84,7 @@ def tool(
     timeout_seconds: float = 30.0,
     attempts: int = 3,
     throttle: str | Throttle | None = None,
+    concurrency: int | None = None,
     dependency: str = "",
     breaker: Breaker | None = None,
     while_open: Literal["fail", "wait"] = "fail",
@@ -111,7 +111,9 @@ def tool(
         risk_floor: The least risk, when `risk` is a function.
         timeout_seconds: Longest time of one attempt.
         attempts: Attempts of one logical call when the other side is unavailable.
-        throttle: One rate for all workers together: '10/s', '90/min' or '500/h'.
+        throttle: One rate for all workers together: '10/s', '90/min' or '500/h', or a `Throttle`
+            with a burst, or with a rate for each tenant or subject.
+        concurrency: How many calls may run at once, of all workers together.
         dependency: What it calls, by a name that tools may share: its circuit breaker opens when
             too many calls fail (timeouts, lost connections, answers from 500 on). Default: the
             tool's name when it has a `breaker`, else none.
@@ -120,7 +122,7 @@ def tool(
             when the breaker lets it.
         cache: How long answers are kept for all processes of a machine, by tenant and arguments.
             PURE and READ only, and not for an implementation that takes `call`.
-        local: Run as a local activity. Default: only PURE tools without a throttle.
+        local: Run as a local activity. Default: only PURE tools without throttle and concurrency.
         runs: 'module:attribute' of the implementation, loaded in the worker only; the decorated
             function then has nothing but a docstring.
         reconcile: A function, or 'module:attribute' of one, that takes `key` (the effect key) or
@@ -139,6 +141,7 @@ def tool(
         timeout_seconds=timeout_seconds,
         attempts=attempts,
         throttle=throttle,
+        concurrency=concurrency,
         dependency=dependency,
         breaker=breaker,
         while_open=while_open,
@@ -161,6 +164,7 @@ class _Terms:
     timeout_seconds: float
     attempts: int
     throttle: str | Throttle | None
+    concurrency: int | None
     dependency: str
     breaker: Breaker | None
     while_open: Literal["fail", "wait"]
@@ -201,7 +205,8 @@ class _Terms:
     def _contract(self, name: str, signature: Signature, result: ResultForm) -> ToolContract:
         local = self.local
         if local is None:
-            local = self.effect is Effect.PURE and self.throttle is None
+            unlimited = self.throttle is None and self.concurrency is None
+            local = self.effect is Effect.PURE and unlimited
         try:
             return ToolContract(
                 name=name,
@@ -213,6 +218,7 @@ class _Terms:
                 timeout_seconds=self.timeout_seconds,
                 attempts=self.attempts,
                 throttle=_throttle(self.throttle, name),
+                concurrency=self.concurrency,
                 dependency=self.dependency or (name if self.breaker else ""),
                 breaker=self.breaker,
                 while_open=self.while_open,
@@ -231,8 +237,8 @@ def _check_contract(contract: ToolContract, result: ResultForm) -> None:
     name, effect = contract.name, contract.effect
     if contract.local and effect.changes_world:
         raise misuse(name, f"local=True is for PURE and READ; {effect} is claimed in the ledger.")
-    if contract.local and contract.throttle is not None:
-        raise misuse(name, "local=True passes by the queue that keeps the throttle. Choose one.")
+    if contract.local and (contract.throttle or contract.concurrency) is not None:
+        raise misuse(name, "local=True passes by throttle and concurrency. Choose one.")
     if contract.while_open == "wait" and (contract.local or not contract.dependency):
         raise misuse(name, "while_open='wait' needs a `dependency`, and an activity to wait in.")
     if contract.cache is not None and effect.changes_world:
@@ -246,12 +252,12 @@ def _check_contract(contract: ToolContract, result: ResultForm) -> None:
 
 
 def _throttle(throttle: str | Throttle | None, name: str) -> Throttle | None:
-    if not isinstance(throttle, str):
+    if throttle is None or isinstance(throttle, Throttle):
         return throttle
-    rate = _RATE.match(throttle)
-    if rate is None or float(rate[1]) == 0:
-        raise misuse(name, f"throttle {throttle!r} is no rate. Write '10/s', '90/min' or '500/h'.")
-    return Throttle(per_second=float(rate[1]) / _SECONDS[rate[2]])
+    try:
+        return Throttle(rate=throttle)
+    except ConfigError as error:
+        raise misuse(name, error.message) from error
 
 
 def _check_rule(rule: RiskRule, name: str, signature: Signature) -> RiskRule:

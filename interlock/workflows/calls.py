@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -22,11 +22,13 @@ from temporalio.exceptions import (
 
 from interlock.approvals.contract import JudgeRequest
 from interlock.audit.contract import AuditBatch
+from interlock.canonical import digest
+from interlock.context import CallContext
 from interlock.errors import ActivityFailed, InterlockError, from_code
 from interlock.memory.contract import MemoryAnswers, MemoryBatch
 from interlock.models.contract import ModelAnswer, ModelCall
-from interlock.tools.contract import ToolCall, ToolContract, ToolOutcome, Verdict
-from interlock.tools.queues import activity_timeout, queue_of
+from interlock.tools.contract import Booking, ToolCall, ToolContract, ToolOutcome, Verdict
+from interlock.tools.queues import SHARED_QUEUE, activity_timeout
 from interlock.workflows.contract import NodeCall, NodeTerms, OpenRun, RunTerms
 
 WORKFLOW_QUEUE = "interlock"
@@ -71,14 +73,19 @@ class Call(Generic[_Input, _Output]):
             options.pop("heartbeat_timeout", None)
             run: Any = workflow.execute_local_activity
         else:
+            context = getattr(value, "context", None)
+            if isinstance(context, CallContext):
+                options["priority"] = fair_to(context.tenant)
             run = workflow.execute_activity
         return await _coded(
             self.name, run(self.name, value, result_type=self._output, summary=summary, **options)
         )
 
 
-async def call_tool(contract: ToolContract, call: ToolCall, *, summary: str) -> ToolOutcome:
-    """Run one tool call: local for local contracts, otherwise on the tool's own queue.
+async def call_tool(
+    contract: ToolContract, call: ToolCall, *, summary: str, queue: str = SHARED_QUEUE
+) -> ToolOutcome:
+    """Run one tool call: local for local contracts, otherwise on `queue` of the deployment.
 
     Raises:
         InterlockError: the call failed.
@@ -104,17 +111,18 @@ async def call_tool(contract: ToolContract, call: ToolCall, *, summary: str) -> 
             "tool.call",
             call,
             result_type=ToolOutcome,
-            task_queue=queue_of(contract, prefix),
+            task_queue=prefix + queue,
             start_to_close_timeout=timeout,
             heartbeat_timeout=_HEARTBEAT,
             retry_policy=_TOOL_RETRY,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=summary,
+            priority=fair_to(call.context.tenant),
         ),
     )
 
 
-async def call_node(name: str, call: NodeCall, terms: NodeTerms) -> NodeCall:
+async def call_node(name: str, call: NodeCall, terms: NodeTerms, *, tenant: str) -> NodeCall:
     """Run an activity node.
 
     Raises:
@@ -132,8 +140,17 @@ async def call_node(name: str, call: NodeCall, terms: NodeTerms) -> NodeCall:
             retry_policy=_policy(terms.attempts),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"node {name}",
+            priority=fair_to(tenant),
         ),
     )
+
+
+def fair_to(tenant: str) -> Priority:
+    """Return what lets the server serve tenants in turn; the rest is as the run was started.
+
+    The server takes at most 64 bytes: a longer name stands for itself by its digest.
+    """
+    return Priority(fairness_key=tenant if len(tenant.encode()) <= 64 else digest(tenant)[:32])
 
 
 def _policy(attempts: int, *never: str) -> RetryPolicy:
@@ -153,6 +170,9 @@ open_run: Call[OpenRun, RunTerms] = Call(
 )
 judge: Call[JudgeRequest, Verdict] = Call(
     "policy.judge", Verdict, timeout=timedelta(seconds=10), retry=_policy(0), local=True
+)
+book: Call[ToolCall, Booking] = Call(
+    "throttle.book", Booking, timeout=timedelta(seconds=10), retry=_policy(0), local=True
 )
 call_model: Call[ModelCall, ModelAnswer] = Call(
     "model.call",

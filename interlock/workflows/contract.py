@@ -100,6 +100,8 @@ class RunTerms(_Data):
     judged_with_call: tuple[str, ...] = ()
     """Tools whose calls the policy allowed, whatever their arguments, when the run was opened: they
     are judged in the activity that makes them, and not by one of their own before it."""
+    turns: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
+    """Tools whose calls book a turn before they are made."""
 
 
 class OpenRun(_Data):

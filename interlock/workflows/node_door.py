@@ -23,7 +23,7 @@ class NodeDoor:
 
     async def _call(self, name: str, call: NodeCall, terms: NodeTerms) -> NodeCall:
         try:
-            return await calls.call_node(name, call, terms)
+            return await calls.call_node(name, call, terms, tenant=self._run.request.tenant)
         except ActivityFailed as error:
             failed = GraphFailed(f"node {name!r}: {error.message}", cause=error.details["cause"])
             self._run.blame(failed, "node", call.value)

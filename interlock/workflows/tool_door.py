@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from temporalio import workflow
+
 from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest
 from interlock.errors import (
     ActionDenied,
@@ -28,6 +30,7 @@ from interlock.tools.contract import (
 )
 from interlock.tools.definition import Tool
 from interlock.tools.outcomes import result_of
+from interlock.tools.queues import own_queues, queue_of
 from interlock.workflows import calls
 from interlock.workflows.contract import Granted
 from interlock.workflows.gate import Gate
@@ -52,6 +55,7 @@ class ToolDoor:
         self._run = run
         self._gate = gate
         self._tools = tools
+        self._own_queues = own_queues(tool.contract for tool in tools.values())
 
     async def call_tool(
         self, tool: ToolContract, arguments: dict[str, Any], tool_call_id: str | None
@@ -94,7 +98,7 @@ class ToolDoor:
     async def _judge_and_run(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Any:
         if self._is_judged_with_call(tool, arguments, call_id):
             call = self._call_of(tool, arguments, call_id, unjudged=True)
-            outcome = await calls.call_tool(tool.contract, call, summary=_summary(call))
+            outcome = await self._make(tool, call)
             if outcome.verdict is not None:
                 name = tool.contract.name
                 self._run.logical_calls.judged(call_id, name, arguments, outcome.verdict)
@@ -109,7 +113,7 @@ class ToolDoor:
         call = self._call_of(
             tool, arguments, call_id, policy=policy, grant=grant, must_have_grant=must_have_grant
         )
-        outcome = await calls.call_tool(tool.contract, call, summary=_summary(call))
+        outcome = await self._make(tool, call)
         return await self._until_known(tool, call, outcome)
 
     def _is_judged_with_call(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> bool:
@@ -206,8 +210,23 @@ class ToolDoor:
     async def _until_known(self, tool: Tool, call: ToolCall, outcome: ToolOutcome) -> Any:
         while outcome.status == "unknown":
             call = await self._ask_what_happened(tool, call, outcome)
-            outcome = await calls.call_tool(tool.contract, call, summary=_summary(call))
+            outcome = await self._make(tool, call)
         return self._result(call, outcome)
+
+    async def _make(self, tool: Tool, call: ToolCall) -> ToolOutcome:
+        await self._wait_for_turn(call)
+        summary = f"tool {call.tool} [{call.context.node}]"
+        queue = queue_of(tool.contract, "", self._own_queues)
+        return await calls.call_tool(tool.contract, call, summary=summary, queue=queue)
+
+    async def _wait_for_turn(self, call: ToolCall) -> None:
+        """Wait where waiting costs nothing: on a timer, until the call's turn under its rate."""
+        if call.tool not in self._run.terms.turns or call.resolution in ("happened", "abort"):
+            return
+        booking = await calls.book(call, summary=f"turn of {call.tool}")
+        if booking.wait_seconds > 0:
+            summary = f"throttle of {call.tool}: {booking.limit}"
+            await workflow.sleep(booking.wait_seconds, summary=summary)
 
     async def _ask_what_happened(
         self, tool: Tool, call: ToolCall, outcome: ToolOutcome
@@ -244,7 +263,3 @@ class ToolDoor:
         if outcome.status == "done":
             self._run.count_tool()
         return result_of(call, outcome)
-
-
-def _summary(call: ToolCall) -> str:
-    return f"tool {call.tool} [{call.context.node}]"

@@ -29,6 +29,7 @@ SAFE = (
     "interlock/tools/definition.py",
     "interlock/tools/outcomes.py",
     "interlock/tools/queues.py",
+    "interlock/tools/throttle.py",
     "interlock/tools/signature.py",
     "interlock/tools/validation.py",
     "interlock/models/chat.py",

@@ -122,7 +122,7 @@ def _sleeping(refunding: Tool) -> Agent:
 
     Such a queue has one poller in each worker: a stopped one takes at most one task with it.
     """
-    own_queue = {"timeout_seconds": _TIMEOUT_SECONDS, "throttle": Throttle(per_second=50)}
+    own_queue = {"timeout_seconds": _TIMEOUT_SECONDS, "throttle": Throttle(rate="50/s")}
     return agent("cashier", _cashier, tools=[_copy(refunding, **own_queue)])
 
 

@@ -17,6 +17,7 @@ from interlock.replay import Code, History, load_code, read_file
 from interlock.settings import load_settings
 from tests.graphs import SAID, everything, shopper
 from tests.replay.hasty import hasty
+from tests.throttled import busy
 
 ROOT = Path(__file__).parents[2]
 """Where the application is."""
@@ -83,7 +84,7 @@ def talker() -> Agent:
 def agents() -> list[Agent]:
     """Return all of them."""
     reviewed = shopper(HumanInTheLoopMiddleware({"pay": True}), name="reviewed")
-    return [everything(), shopper(), reviewed, talker(), hasty]
+    return [everything(), shopper(), reviewed, talker(), hasty, busy()]
 
 
 def code(changed: Sequence[Agent] = ()) -> Code:

@@ -53,6 +53,7 @@ async def _engine(client: Client, folder: Path) -> None:
         await _mistaken(env)
         await _reviewed(env)
         await _chain(env)
+        await _throttled(env)
 
 
 async def _application(client: Client, folder: Path) -> None:
@@ -184,6 +185,14 @@ async def _chain(env: WorkerEnv) -> None:
             await handle.signal("cancel_run", "enough")
     for part, run_id in enumerate(await runs(env.client, handle.id), start=1):
         await _save(env, f"chain-{part}", handle.id, run_id)
+
+
+async def _throttled(env: WorkerEnv) -> None:
+    """The first call goes at once, and two wait for their turns."""
+    given = {"name": "throttled", "tool": "by_tenant", "count": 3}
+    handle = await env.start("busy", given, workflow_id="busy-throttled", tenant="acme")
+    await env.result(handle)
+    await _save(env, "throttled", handle.id)
 
 
 async def _idle(handle: Any) -> None:

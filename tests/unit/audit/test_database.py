@@ -247,6 +247,7 @@ def test_migrations_are_in_the_package():
     assert sorted(file.name for file in versions.glob("v*.py")) == [
         "v0001_events_and_effects.py",
         "v0002_breakers.py",
+        "v0003_limits.py",
     ]
 
 

@@ -51,7 +51,7 @@ def test_signature_and_docstring_become_the_contract() -> None:
     assert contract.description == paid.description == "Pay an order.\n\nIt cannot be taken back."
     assert (contract.effect, contract.risk) == (Effect.EXTERNAL, Risk.HIGH)
     assert (contract.timeout_seconds, contract.attempts) == (5, 3)
-    assert contract.throttle == Throttle(per_second=1.5)
+    assert contract.throttle == Throttle(rate="90/min")
     assert not contract.local
     assert not contract.reconciles
     properties = contract.parameters["properties"]
@@ -290,13 +290,13 @@ def test_a_function_that_makes_no_tool_is_refused(function: Any, says: str) -> N
     [
         ({"effect": Effect.EXTERNAL, "local": True}, "local=True is for PURE and READ"),
         ({"effect": Effect.IDEMPOTENT, "local": True}, "local=True is for PURE and READ"),
-        ({"effect": Effect.READ, "local": True, "throttle": "1/s"}, "keeps the throttle"),
+        ({"effect": Effect.READ, "local": True, "throttle": "1/s"}, "passes by throttle"),
         ({"effect": Effect.READ, "reconcile": lambda key: key}, "nothing to reconcile"),
         ({"effect": Effect.PURE, "reconcile": "a:b"}, "nothing to reconcile"),
         ({"effect": Effect.EXTERNAL, "reconcile": lambda order: order}, "takes `key`, `call`"),
         ({"effect": Effect.EXTERNAL, "reconcile": lambda: None}, "takes `key`, `call`"),
-        ({"effect": Effect.EXTERNAL, "throttle": "fast"}, "throttle 'fast' is no rate"),
-        ({"effect": Effect.EXTERNAL, "throttle": "0/s"}, "throttle '0/s' is no rate"),
+        ({"effect": Effect.EXTERNAL, "throttle": "fast"}, "'fast' is no rate"),
+        ({"effect": Effect.EXTERNAL, "throttle": "0/s"}, "'0/s' is no rate"),
         ({"effect": Effect.EXTERNAL, "risk": lambda price: price}, "risk rule does not fit"),
         ({"effect": Effect.EXTERNAL, "timeout_seconds": 0}, "'timeout_seconds'"),
         ({"effect": Effect.EXTERNAL, "attempts": 0}, "'attempts'"),
