@@ -9,8 +9,8 @@ from pathlib import Path
 from temporalio.client import Client
 
 from interlock.testing.processes import Hosting, WorkerProcess
+from tests.crash.deployments import scripted, settings_in
 from tests.crash.ticking import PER_SECOND, RECORD
-from tests.crash.trials import scripted, settings_in
 
 CALLS = 20
 BURST = PER_SECOND
