@@ -16,7 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from interlock.workflows import search
 
-_EXTRA = (
+OPTIONS = (
     # No banner: standard output belongs to the program that runs the server.
     "--output",
     "none",
@@ -40,6 +40,7 @@ _EXTRA = (
     "--sqlite-pragma",
     "synchronous=normal",
 )
+"""Options of `temporal server start-dev` that every server here is started with."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ async def running_server(
     if database is not None:
         database.parent.mkdir(parents=True, exist_ok=True)
     # Without a port of its own the UI takes the front end's plus 1000, whoever has that already.
-    ui_port = _free_port() if ui else None
+    ui_port = free_port() if ui else None
     environment = await WorkflowEnvironment.start_local(
         namespace=namespace,
         port=port,
@@ -95,7 +96,7 @@ async def running_server(
         dev_server_existing_path=find_temporal(),
         dev_server_database_filename=str(database) if database else None,
         dev_server_log_level=log_level,
-        dev_server_extra_args=_EXTRA,
+        dev_server_extra_args=OPTIONS,
     )
     try:
         address = environment.client.service_client.config.target_host
@@ -108,7 +109,8 @@ async def running_server(
         await environment.shutdown()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

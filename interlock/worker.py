@@ -131,6 +131,7 @@ def workers(app: App, client: Client) -> list[Worker]:
 def replayer(app: App) -> Replayer:
     """Return a replayer of an application's runs, in the sandbox its workers use."""
     return Replayer(
+        namespace=app.settings.temporal.namespace,  # effect keys are made of it
         workflows=[AgentWorkflow, *app.workflows()],
         workflow_runner=sandbox(app.settings),
         data_converter=data_converter(app.settings),

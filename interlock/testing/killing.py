@@ -1,4 +1,4 @@
-"""Points at which a worker process kills itself, once, so that a test can see what is left.
+"""Points at which a worker process kills itself or holds an attempt, once, so that a test can see what is left.
 
 SIGKILL leaves no time to clean up: whatever was not on disk or on the server is lost. A file marks
 that it happened, so the next worker on the same folder lives.
@@ -6,11 +6,12 @@ that it happened, so the next worker on the same folder lives.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple, cast, get_args
 
 from langgraph.types import StateSnapshot
 
@@ -22,11 +23,30 @@ CallPoint = Literal[
     "before_claim", "after_claim", "before_call", "after_call", "before_settle", "after_settle"
 ]
 """A point of a tool call, as the tool gateway tells it."""
+POINTS: tuple[CallPoint, ...] = get_args(CallPoint)
+"""All of them, in order."""
+
+
+_MARK, _RELEASED = "struck", "released"
+_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class KillInCall:
-    """Die at a point of the first call of a tool."""
+    """Die at a point of a tool's call."""
+
+    tool: str
+    point: CallPoint
+    number: int = 1
+    """The how manieth time that the point is reached, retries and other workers counted."""
+
+
+@dataclass(frozen=True)
+class HoldInCall:
+    """Hold the first attempt that reaches a point of a tool's call, until `release`.
+
+    The worker lives on and the attempt's time runs out, as when its machine stood still.
+    """
 
     tool: str
     point: CallPoint
@@ -40,7 +60,15 @@ class KillAfterStep:
     """Number of the superstep, from 1."""
 
 
-Kill = KillInCall | KillAfterStep
+Kill = KillInCall | HoldInCall | KillAfterStep
+
+
+class Place(NamedTuple):
+    """A point of a tool's call that a worker reached."""
+
+    tool: str
+    point: CallPoint
+    effect_key: str
 
 
 class Killer:
@@ -53,8 +81,9 @@ class Killer:
 
     def __init__(self, kill: Kill | None, folder: Path) -> None:
         self._kill = kill
-        self._mark = folder / "killed"
-        self._calls = folder / "calls"
+        self._folder = folder
+        self._mark = folder / _MARK
+        self._places = folder / "places"
 
     @property
     def probe(self) -> Probe:
@@ -67,25 +96,41 @@ class Killer:
         return self._after_step
 
     async def _at_point(self, point: str, call: ToolCall) -> None:
-        if point == "before_call":
-            with self._calls.open("a", encoding="utf-8") as calls:
-                calls.write(f"{call.tool} {call.effect_key}\n")
-        if isinstance(self._kill, KillInCall) and (call.tool, point) == (
-            self._kill.tool,
-            self._kill.point,
-        ):
+        with self._places.open("a", encoding="utf-8") as places:
+            places.write(f"{call.tool} {point} {call.effect_key}\n")
+        kill = self._kill
+        if isinstance(kill, KillAfterStep) or kill is None or kill.tool != call.tool:
+            return
+        if kill.point != point:
+            return
+        if isinstance(kill, HoldInCall):
+            if self._is_first():
+                await _appears(self._folder / _RELEASED)
+        elif self._times(call.tool, kill.point) >= kill.number:
             self._die()
+
+    def _times(self, tool: str, point: CallPoint) -> int:
+        return sum(place[:2] == (tool, point) for place in reached(self._folder))
 
     def _after_step(self, step: int, state: StateSnapshot) -> None:
         if isinstance(self._kill, KillAfterStep) and step == self._kill.step:
             self._die()
 
     def _die(self) -> None:
+        if self._is_first():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _is_first(self) -> bool:
         try:
             self._mark.touch(exist_ok=False)
         except FileExistsError:
-            return
-        os.kill(os.getpid(), signal.SIGKILL)
+            return False
+        return True
+
+
+async def _appears(path: Path) -> None:
+    while not path.exists():  # noqa: ASYNC110, ASYNC240  there is no event between processes
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def calls_made(folder: Path) -> list[str]:
@@ -93,10 +138,39 @@ def calls_made(folder: Path) -> list[str]:
 
     An implementation that was begun counts, whether or not its worker lived to see the answer.
     """
-    calls = folder / "calls"
-    if not calls.exists():
+    return [place.tool for place in reached(folder) if place.point == "before_call"]
+
+
+def reached(folder: Path) -> list[Place]:
+    """Return the points of tool calls that workers on `folder` reached, in order."""
+    places = folder / "places"
+    if not places.exists():
         return []
-    return [line.split()[0] for line in calls.read_text(encoding="utf-8").splitlines()]
+    lines = [line.split(" ") for line in places.read_text(encoding="utf-8").splitlines()]
+    return [Place(tool, cast("CallPoint", point), key) for tool, point, key in lines]
 
 
-__all__ = ["CallPoint", "Kill", "KillAfterStep", "KillInCall", "Killer", "calls_made"]
+async def held(folder: Path) -> None:
+    """Wait until an attempt in a worker on `folder` is held."""
+    await _appears(folder / _MARK)
+
+
+def release(folder: Path) -> None:
+    """Let the attempt go on."""
+    (folder / _RELEASED).touch()
+
+
+__all__ = [
+    "POINTS",
+    "CallPoint",
+    "HoldInCall",
+    "Kill",
+    "KillAfterStep",
+    "KillInCall",
+    "Killer",
+    "Place",
+    "calls_made",
+    "held",
+    "reached",
+    "release",
+]

@@ -21,6 +21,7 @@ from typing import Self
 
 from interlock.app import App
 from interlock.connection import data_folder
+from interlock.registry import load
 from interlock.settings import Settings
 from interlock.testing.killing import Kill, Killer
 from interlock.worker import running_workers
@@ -37,7 +38,9 @@ class Hosting:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Set in the process before anything is loaded: what tools read."""
     kill: Kill | None = None
-    """Where the process kills itself, once for its data folder."""
+    """Where the process kills itself or holds an attempt, once for its data folder."""
+    setup: str | None = None
+    """'module:attribute' of a function that the process calls before it opens anything."""
 
 
 class WorkerProcess:
@@ -125,6 +128,8 @@ def _host(hosting: Hosting, ready: Connection) -> None:
         os.dup2(log, stream.fileno())
     logging.basicConfig(level=logging.WARNING)
     os.environ.update(hosting.environment)
+    if hosting.setup is not None:
+        load(hosting.setup)()
     asyncio.run(_work(hosting, ready))
 
 

@@ -173,7 +173,7 @@ class EffectAttempt:
             row.effect_key, state, result=result, error=outcome.message
         ):
             raise self._job.conflict(self._parts.grace)
-        return Ended(outcome, row.token)
+        return Ended(outcome, row.token + 1)  # a later attempt finds the row with this token
 
     def _aborted(self) -> ToolOutcome:
         return failed(

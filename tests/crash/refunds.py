@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +14,12 @@ import pytest
 from temporalio.client import Client
 
 from interlock.app import App
+from interlock.connection import data_folder
 from interlock.settings import Settings
-from tests.crash.points import Point
+from interlock.testing import CrashScenario, World
+from tests.crash.deployments import copied, scripted, settings_in
+from tests.crash.points import HOOKS
 from tests.crash.support import MESSAGE, ORDER, SCRIPT
-from tests.crash.trials import Outcome, Trial, copied, scripted, settings_in
 from tests.payments import PaymentService, running
 from tools.service.seed import seed
 
@@ -42,7 +44,7 @@ class Shop:
 
 @dataclass(frozen=True)
 class RefundStage:
-    """Where refunds are tried.
+    """Where many refunds are tried at once, or one again and again.
 
     `template` is a project folder before its first run, and `folder` is where copies of it go.
     """
@@ -55,61 +57,84 @@ class RefundStage:
     async def shop(self, *agents: str) -> AsyncIterator[Shop]:
         """Open a shop of its own with agents of `tests.crash.support`."""
         project = copied(self.template, self.folder / uuid.uuid4().hex[:12])
-        holds = project / "holds"
         named = [f"tests.crash.support:{agent}" for agent in agents]
-        async with running(project / "payments.db", holds) as service:
-            yield Shop(
-                settings=settings_in(project, self.client, agents=named),
-                environment={"SHOP_CRM_URL": crm_in(project), "SHOP_PAYMENTS_URL": service.url},
-                service=service,
-                holds=holds,
-            )
-
-    async def run(self, variant: Variant, point: Point | None = None) -> Outcome:
-        """Let a customer ask for a refund, with harm done at `point`."""
-        async with self.shop(variant) as shop:
-            trial = Trial(
-                client=self.client,
-                settings=shop.settings,
-                agent="support",
-                message=MESSAGE,
-                choose=_approve_or_tell(shop.service),
-                environment=shop.environment,
-                holds=shop.holds,
-            )
-            outcome = await trial.run(point)
-            made = await shop.service.refunds(order_id=ORDER)
-            return outcome.model_copy(update={"refunds": len(made)})
+        settings = settings_in(project, self.client, agents=named)
+        folder = data_folder(settings)
+        async with running(folder / "payments.db", folder / "holds") as service:
+            environment = {"SHOP_CRM_URL": crm_in(folder), "SHOP_PAYMENTS_URL": service.url}
+            yield Shop(settings, environment, service, folder / "holds")
 
 
-def crm_in(project: Path) -> str:
-    """Return the URL of the CRM in a project folder."""
-    return f"sqlite+aiosqlite:///{project / 'crm.db'}"
+class Refund(CrashScenario):
+    """A customer asks for a refund, and a person approves it."""
 
+    agent = "support"
+    input = MESSAGE
+    project = Path(__file__).parent
+    script = SCRIPT
+    expects = ("89.00 EUR for A-1042",)
+    points = HOOKS
+    at_once = 5
 
-async def make_template(project: Path, client: Client) -> None:
-    """Make a project folder with a CRM, a filled memory and a script."""
-    scripted(project, SCRIPT)
-    (project / "holds").mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOP_CRM_URL", crm_in(project))
-        await seed(_TODAY)
-    async with App(settings_in(project, client, seeds=_SEEDS)) as app:
-        await app.seed("default")
+    def __init__(self, variant: Variant, *, chroma_server: bool = False) -> None:
+        """Host a variant of the copilot, with memory in a folder or on a server."""
+        self.settings = {"agents": [f"tests.crash.support:{variant}"], "seeds": _SEEDS}
+        self.chroma_server = chroma_server
 
+    async def prepare(self, settings: Settings) -> None:
+        """Fill the CRM and the memory."""
+        await fill(settings)
 
-def _approve_or_tell(
-    service: PaymentService,
-) -> Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]:
-    """Approve actions; of an unknown outcome, say what the payment service says."""
+    @asynccontextmanager
+    async def world(self, folder: Path) -> AsyncIterator[World]:
+        """Run the payment service."""
+        async with running(folder / "payments.db", folder / "holds") as service:
+            environment = {"SHOP_CRM_URL": crm_in(folder), "SHOP_PAYMENTS_URL": service.url}
 
-    async def choose(request: dict[str, Any]) -> dict[str, Any]:
+            async def effects() -> list[str]:
+                made = await service.refunds()
+                return [
+                    f"{item['amount']} {item['currency']} for {item['order_id']}" for item in made
+                ]
+
+            yield RefundWorld(environment, effects, service=service)
+
+    async def decide(self, request: Mapping[str, Any], world: World) -> dict[str, Any]:
+        """Approve actions; of an unknown outcome, say what the payment service says."""
         if request["kind"] == "action":
             return {"verb": "approve"}
-        made = await service.refunds(order_id=ORDER)
+        assert isinstance(world, RefundWorld)
+        made = await world.service.refunds(order_id=ORDER)
         if not made:
             return {"verb": "did_not_happen"}
         told = {key: made[0][key] for key in ("order_id", "amount", "currency")}
         return {"verb": "happened", "result": {"refund_id": made[0]["id"], **told}}
 
-    return choose
+
+@dataclass(frozen=True)
+class RefundWorld(World):
+    """A world with a payment service in it."""
+
+    service: PaymentService = field(kw_only=True)
+
+
+def crm_in(folder: Path) -> str:
+    """Return the URL of the CRM in a folder."""
+    return f"sqlite+aiosqlite:///{folder / 'crm.db'}"
+
+
+async def fill(settings: Settings) -> None:
+    """Put a CRM, a filled memory and the folder of the payment service's hooks into a data folder."""
+    folder = data_folder(settings)
+    (folder / "holds").mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOP_CRM_URL", crm_in(folder))
+        await seed(_TODAY)
+    async with App(settings) as app:
+        await app.seed("default")
+
+
+async def make_template(project: Path, client: Client) -> None:
+    """Make a project folder before its first run."""
+    scripted(project, SCRIPT)
+    await fill(settings_in(project, client, seeds=_SEEDS))

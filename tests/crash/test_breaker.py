@@ -17,8 +17,8 @@ from interlock.audit.database import Database
 from interlock.audit.store import SqlAuditStore
 from interlock.testing.processes import Hosting, WorkerProcess
 from interlock.tools import Breaker
+from tests.crash.deployments import scripted, settings_in
 from tests.crash.flaky import BREAKER, EVERY_SECONDS, SHORT_BREAKER, URL
-from tests.crash.trials import scripted, settings_in
 from tests.integration.tools.test_retry_after import Service, serving
 from tests.proofs import progress, write_proof
 

@@ -18,14 +18,14 @@ from temporalio.client import Client, WorkflowHandle
 from interlock.app import database_url
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
+from interlock.testing.crash.reviewer import first_request
+from interlock.testing.crash.trial import workers
 from interlock.testing.processes import Hosting
 from tests.crash.refunds import RefundStage, Shop
-from tests.crash.reviewer import first_request
 from tests.crash.support import ORDER
-from tests.crash.trials import workers
 from tests.proofs import write_proof
 
-_PATIENCE = timedelta(minutes=10)
+_PATIENCE = timedelta(hours=2)
 
 Handle = WorkflowHandle[Any, Any]
 

@@ -16,7 +16,7 @@ from interlock.context import CallContext
 from interlock.testing.killing import Killer, KillInCall, calls_made
 from interlock.testing.processes import Hosting, WorkerProcess
 from interlock.tools.contract import ToolCall
-from tests.crash.trials import scripted, settings_in
+from tests.crash.deployments import scripted, settings_in
 
 _PATIENCE = 60.0
 
@@ -85,7 +85,7 @@ async def test_a_worker_ends_with_its_parent(server: Client, tmp_path: Path) -> 
 
 async def test_calls_are_counted_and_the_mark_saves_the_next_worker(tmp_path: Path) -> None:
     """Each call that is begun is noted; a worker that finds the mark does not kill itself."""
-    (tmp_path / "killed").touch()
+    (tmp_path / "struck").touch()
     killer = Killer(KillInCall("refund", "before_call"), tmp_path)
     call = ToolCall(
         call_id="c1", tool="refund", arguments={}, effect_key="k1", context=CallContext(agent="a")

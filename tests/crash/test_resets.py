@@ -11,12 +11,12 @@ from temporalio.api.enums.v1 import EventType
 from interlock.app import database_url
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
+from interlock.testing.crash.reviewer import requests_in
+from interlock.testing.crash.trial import workers
 from interlock.testing.following import follow_events
 from interlock.testing.processes import Hosting
 from tests.crash.refunds import RefundStage
-from tests.crash.reviewer import requests_in
 from tests.crash.support import MESSAGE, ORDER
-from tests.crash.trials import workers
 from tests.resets import Handle, numbers_of, reset
 
 SIGNAL = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED

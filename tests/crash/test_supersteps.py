@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ from temporalio.client import Client
 
 from interlock.agents import Agent
 from interlock.app import App
+from interlock.testing import CrashScenario, World
+from interlock.testing.crash.outcome import Outcome
+from interlock.testing.crash.points import after_step
+from interlock.testing.crash.stage import open_stage
 from tests.crash import pair
+from tests.crash.deployments import copied, scripted, settings_in
 from tests.crash.pair import MESSAGES, SCRIPT
-from tests.crash.points import Point, after_step
-from tests.crash.trials import Outcome, Trial, copied, run_all, scripted, settings_in
 from tests.proofs import write_proof
 
 AGENTS: dict[str, Agent] = {"everything": pair.everything, "shopper": pair.shopper}
@@ -41,20 +44,22 @@ async def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-async def choose(request: dict[str, Any]) -> dict[str, Any]:
-    """Answer the question and approve the payment."""
-    if request["kind"] == "question":
-        return {"verb": "respond", "result": "yes please"}
-    return {"verb": "approve"}
+class Pair(CrashScenario):
+    """One of the agents, in worker processes."""
 
+    project = Path(__file__).parent
+    script = SCRIPT
 
-async def run_hosted(
-    client: Client, template: Path, name: str, point: Point | None = None
-) -> Outcome:
-    """Run an agent in a worker process that is killed at `point`."""
-    project = copied(template, template.parent / uuid.uuid4().hex[:12])
-    settings = settings_in(project, client, agents=[f"tests.crash.pair:{name}"])
-    return await Trial(client, settings, name, MESSAGES[name], choose).run(point)
+    def __init__(self, name: str) -> None:
+        """Host the agent of a name."""
+        self.agent, self.input = name, MESSAGES[name]
+        self.settings = {"agents": [f"tests.crash.pair:{name}"]}
+
+    async def decide(self, request: Mapping[str, Any], world: World) -> dict[str, Any]:
+        """Answer the question and approve the payment."""
+        if request["kind"] == "question":
+            return {"verb": "respond", "result": "yes please"}
+        return {"verb": "approve"}
 
 
 async def run_plainly(client: Client, template: Path, name: str) -> State:
@@ -101,13 +106,13 @@ async def compare(
 ) -> list[Outcome]:
     """Expect the plain state of a calm run, and of runs killed after `steps`: None means each."""
     plain = await asyncio.create_task(run_plainly(client, template, name))
-    calm = await run_hosted(client, template, name)
-    assert state_of(calm) == plain
-    chosen = steps or range(1, calm.steps + 1)
-    outcomes = await run_all(
-        [after_step(step) for step in chosen],
-        lambda point: run_hosted(client, template, name, point),
-    )
+    async with open_stage(Pair(name)) as stage:
+        calm = await stage.run()
+        assert state_of(calm) == plain
+        chosen = steps or range(1, calm.steps + 1)
+        tried = await stage.run_all([after_step(step) for step in chosen])
+    outcomes = [outcome for outcome in tried if isinstance(outcome, Outcome)]
+    assert len(outcomes) == len(tried), "some runs did not end"
     for outcome in outcomes:
         assert outcome.killed, outcome.point
         assert state_of(outcome) == plain, outcome.point

@@ -21,11 +21,11 @@ from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
 from interlock.audit.store import SqlAuditStore
 from interlock.settings import ApprovalSettings, AuditSettings, Settings
+from interlock.testing.crash.reviewer import first_request
 from interlock.testing.processes import Hosting, WorkerProcess
+from tests.crash.deployments import copied
 from tests.crash.refunds import RefundStage
-from tests.crash.reviewer import first_request
 from tests.crash.support import ORDER
-from tests.crash.trials import copied
 from tests.payments import appears
 from tests.terminal import INTERLOCK
 

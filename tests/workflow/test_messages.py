@@ -38,7 +38,7 @@ from interlock.replay import runs
 from interlock.testing import WorkerEnv
 from interlock.testing.env import Handle
 from interlock.worker import replayer, running_workers
-from tests.crash.trials import scripted, settings_in
+from tests.crash.deployments import scripted, settings_in
 
 
 class Price(BaseModel):

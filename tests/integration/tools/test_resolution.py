@@ -46,6 +46,8 @@ async def test_happened_is_written_with_its_result(bench: Bench) -> None:
     assert (await bench.row()).state is LedgerState.DONE
     assert await gateway.run(call, attempt=2) == outcome
     assert bench.shop.attempts == 1
+    told = [token for _, _, token in bench.observer.calls[-2:]]
+    assert told == [(await bench.row()).token] * 2, "the audit would have the call twice"
 
 
 async def test_happened_with_a_result_that_does_not_fit_is_asked_again(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -11,12 +12,14 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from interlock.testing.following import follow_events
+from interlock.canonical import digest
+from interlock.testing.following import follow_events, is_away
 
 Choose = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 """Turns a request into `verb` and what belongs to it."""
 
 _LOOK = timedelta(seconds=5)
+_PAUSE_SECONDS = 0.1
 _NO_WORKER = (
     RPCStatusCode.CANCELLED,
     RPCStatusCode.DEADLINE_EXCEEDED,
@@ -33,12 +36,18 @@ class Reviewer:
         self._choose = choose
         self.announced: list[str] = []
         """Ids of the requests that the run's history tells of, each once, in order."""
+        self.asked: dict[str, str] = {}
+        """Kind and action of each request that was looked at."""
         self.sent: dict[str, tuple[str, str]] = {}
         """Kind and verb by request: what was decided, whether or not its answer came back."""
+        self.undecided: list[str] = []
+        """Requests that were gone before they were decided on."""
+        self.refused: list[str] = []
+        """Decisions that did not count, and why."""
 
     async def work(self) -> None:
         """Follow the run to its end and decide on what it asks."""
-        async for event in follow_events(self._handle):
+        async for event in follow_events(self._handle, patient=True):
             for request_id in requests_in(event):
                 if request_id not in self.announced:
                     self.announced.append(request_id)
@@ -49,26 +58,34 @@ class Reviewer:
             try:
                 pending = await self._handle.query("pending_approvals", rpc_timeout=_LOOK)
                 found = [item for item in pending["requests"] if item["id"] == request_id]
-                if not found:
-                    assert request_id in self.sent, f"{request_id} is gone undecided"
-                    return  # the answer was lost with the worker; the decision was not
-                await self._submit(found[0])
+                if found:
+                    await self._submit(found[0])
+                elif request_id not in self.sent:
+                    self.undecided.append(request_id)
+                # Or else the answer was lost with the worker; the decision was not.
             except RPCError as error:
-                if error.status not in _NO_WORKER:
+                if error.status not in _NO_WORKER and not is_away(error):
                     raise
+                await asyncio.sleep(_PAUSE_SECONDS)
             except WorkflowUpdateRPCTimeoutOrCancelledError:
                 continue
             else:
                 return
 
     async def _submit(self, request: dict[str, Any]) -> None:
+        chosen = await self._choose(request)
+        action = digest([request["tool"], request["arguments"]])[:12]
+        self.asked[request["id"]] = f"{request['kind']} {request['tool'] or '-'} {action}"
+        self.sent[request["id"]] = (request["kind"], chosen["verb"])
+        if chosen["verb"] == "cancel_run":
+            await self._handle.signal("cancel_run", chosen.get("reason", ""))
+            return
         decision = {
             "request_id": request["id"],
             "digest": request["digest"],
             "reviewer": "driver",
-            **await self._choose(request),
+            **chosen,
         }
-        self.sent[request["id"]] = (request["kind"], decision["verb"])
         answer = await self._handle.execute_update(
             "submit_decision",
             decision,
@@ -76,7 +93,8 @@ class Reviewer:
             id=f"decide-{request['id']}",
             rpc_timeout=_LOOK,
         )
-        assert answer["accepted"], answer
+        if not answer["accepted"]:
+            self.refused.append(f"{request['kind']} of {request['tool']!r}: {answer}")
 
 
 async def first_request(handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:

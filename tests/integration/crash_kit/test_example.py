@@ -1,0 +1,86 @@
+"""The crash kit in the hands of a user: the page's example, in a project of `interlock init`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from interlock.cli import template
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "crash-kit.md").read_text(encoding="utf-8")
+POINT = "note after_call"
+
+
+def blocks() -> list[str]:
+    """The page's Python blocks: the test, the agent, and the reviewer."""
+    return re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project made by `interlock init`, with the agent and the test of the page."""
+    test, agent, decide = blocks()
+    folder = template.write(tmp_path, "shop", None).folder
+    (folder / "clerk.py").write_text(agent, encoding="utf-8")
+    whole = test.replace("\n\n\ndef test_", f"\n\n{decide}\n\ndef test_")
+    (folder / "tests" / "test_crash.py").write_text(whole, encoding="utf-8")
+    return folder
+
+
+def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the project's crash test as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "tests/test_crash.py", *options],
+        cwd=folder,
+        env={
+            **os.environ,
+            "INTERLOCK_AGENTS": '["clerk:clerk"]',
+            "INTERLOCK_MEMORY__EMBEDDER": "hashing",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_example_passes_and_a_tool_that_repeats_itself_is_named(project: Path) -> None:
+    """Killed after its call the clerk writes once; one that denies its call writes twice, and fails."""
+    report = project / "report.json"
+    options = [f"--interlock-crash=point:{POINT}", f"--interlock-crash-json={report}"]
+    sound = run_pytest(project, *options)
+    assert sound.returncode == 0, sound.stdout + sound.stderr
+    (found,) = json.loads(report.read_text(encoding="utf-8"))["tests/test_crash.py::test_a_note_is_written_once"]  # fmt: skip
+    assert [trial["point"] for trial in found["trials"]] == [POINT]
+    assert found["trials"][0]["worker_killed"] is True
+    assert found["undisturbed"]["effects"] == ["lamp"]
+
+    agent = (project / "clerk.py").read_text(encoding="utf-8")
+    denying = agent.replace("timeout_seconds=2)", "timeout_seconds=2, reconcile=deny)")
+    denying = denying.replace(
+        "@tool", "async def deny(key: str) -> str | None:\n    return None\n\n\n@tool"
+    )
+    (project / "clerk.py").write_text(denying, encoding="utf-8")
+    broken = run_pytest(project, *options)
+    assert broken.returncode == 1, broken.stdout + broken.stderr
+    assert f"the first point that breaks an invariant is '{POINT}'" in broken.stdout
+    assert "no effect is doubled" in broken.stdout
+    (found,) = json.loads(report.read_text(encoding="utf-8")).popitem()[1]
+    assert found["breaches"][0]["actual"] == {"lamp": 2}
+
+
+@pytest.mark.parametrize("plan", ["sometimes", "random:0", "point:"])
+def test_a_plan_that_is_none_is_refused_before_anything_runs(tmp_path: Path, plan: str) -> None:
+    """The message says what is allowed."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_crash.py").write_text("def test_it(): pass\n", encoding="utf-8")
+    done = run_pytest(tmp_path, f"--interlock-crash={plan}")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert plan in done.stderr
+    assert "every-point" in done.stderr
