@@ -12,8 +12,8 @@ from typing import NamedTuple
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
+from bench.approving import Handle
 from bench.deployment import TALKER
-from bench.systems import Handle
 from interlock.agents import Agent
 from interlock.payloads import put_back
 from interlock.testing import worker_env
@@ -26,7 +26,7 @@ WINDOW = 10
 _ANSWER = ("The parcel is on its way. " * MESSAGE_BYTES)[:MESSAGE_BYTES]
 _SCRIPT = {"conversations": {"any": {"pick": "match", "steps": [{"answer": {"text": _ANSWER}}]}}}
 
-_EVENTS = 3000
+TURN_EVENTS = 3000
 """Events after which the conversation continues as new here: well away from the turns measured."""
 
 
@@ -50,7 +50,12 @@ async def bytes_per_model_call(
         turns: The turns to look at, in order, the first at least `WINDOW`.
         talker: The agent to talk to.
     """
-    held = await hold_conversation(client, folder, talker, turns[-1], history_events=_EVENTS)
+    held = await hold_conversation(client, folder, talker, turns[-1], history_events=TURN_EVENTS)
+    return means(held, turns)
+
+
+def means(held: Sequence[Turn], turns: Sequence[int]) -> dict[int, float]:
+    """Return the bytes of history of one turn, by turn, each the mean of its window."""
     sizes = [turn.size for turn in held]
     return {turn: round(mean(sizes[turn - WINDOW : turn]), 1) for turn in turns}
 
