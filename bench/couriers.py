@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from functools import cache
 from typing import Any, Protocol
 
@@ -14,8 +13,6 @@ from typing_extensions import TypedDict
 from interlock.agents import Agent, agent, model
 from interlock.tools import Effect, Risk, Tool, tool
 
-THIRD_PARTY = "BENCH_THIRD_PARTY"
-"""Environment variable with the third party's address."""
 PER_SECOND = 10
 """Limit of the throttled tool."""
 CARRY_SECONDS = 5.0
@@ -25,44 +22,46 @@ over for certain."""
 
 @cache
 def _client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=os.environ[THIRD_PARTY], timeout=60)
+    return httpx.AsyncClient(timeout=60)
 
 
-async def _make(key: str) -> str:
-    answer = await _client().post(f"/effects/{key}")
+async def _make(url: str) -> str:
+    answer = await _client().post(url)
     answer.raise_for_status()
-    return key
+    return url
 
 
 @tool(effect=Effect.EXTERNAL, risk=Risk.MEDIUM)
-async def deliver(key: str) -> str:
+async def deliver(url: str) -> str:
     """Deliver a parcel once a person has agreed."""
-    return await _make(key)
+    return await _make(url)
 
 
 @tool(effect=Effect.IDEMPOTENT, timeout_seconds=CARRY_SECONDS)
-async def carry(key: str) -> str:
+async def carry(url: str) -> str:
     """Carry a parcel; the third party knows a key that comes again."""
-    return await _make(key)
+    return await _make(url)
 
 
 @tool(effect=Effect.EXTERNAL, throttle=f"{PER_SECOND}/s")
-async def ring(key: str) -> str:
+async def ring(url: str) -> str:
     """Ring at a door, ten times a second at most."""
-    return await _make(key)
+    return await _make(url)
 
 
 class Errand(TypedDict):
     """One call."""
 
-    key: str
+    url: str
+    """Where the third party takes the effect."""
     done: str
 
 
 class Round(TypedDict):
     """Many calls."""
 
-    key: str
+    url: str
+    """What their addresses begin with."""
     count: int
 
 
@@ -72,19 +71,19 @@ class _Node(Protocol):
 
 def _making(with_tool: Tool) -> _Node:
     async def make(state: Errand) -> dict[str, Any]:
-        return {"done": await with_tool.ainvoke({"key": state["key"]})}
+        return {"done": await with_tool.ainvoke({"url": state["url"]})}
 
     return make
 
 
 async def _think(state: Errand) -> dict[str, Any]:
-    await model("fast").ainvoke(state["key"])
-    return {"done": state["key"]}
+    await model("fast").ainvoke(state["url"].rpartition("/")[2])
+    return {"done": state["url"]}
 
 
 async def _ring_often(state: Round) -> dict[str, Any]:
-    keys = [f"{state['key']}-{number}" for number in range(state["count"])]
-    await asyncio.gather(*(ring.ainvoke({"key": key}) for key in keys))
+    urls = [f"{state['url']}-{number}" for number in range(state["count"])]
+    await asyncio.gather(*(ring.ainvoke({"url": url}) for url in urls))
     return {}
 
 

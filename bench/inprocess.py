@@ -7,10 +7,10 @@ object. PLAN is a JSON object: `warm_up`, `paused` and `loads`, as in `bench.pla
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import sys
 import time
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,17 +32,31 @@ HOSTS = {
 
 async def main(name: str, folder: str, plan: str) -> None:
     """Measure one system in one round, and print what came of it."""
-    sizes = json.loads(plan)
+    print(json.dumps(await measured(name, Path(folder), json.loads(plan))))
+
+
+async def measured(name: str, folder: Path, sizes: dict[str, Any]) -> dict[str, Any]:
+    """Measure one system in one round, in this process.
+
+    Args:
+        name: Which.
+        folder: An empty folder.
+        sizes: `warm_up`, `paused` and `loads` of a plan.
+    """
     module, _, host = HOSTS[name].partition(":")
-    async with getattr(import_module(module), host)(Path(folder)) as hosted:
+    async with getattr(import_module(module), host)(folder) as hosted:
         await load(hosted.run, runs=sizes["warm_up"], concurrency=1)
         kept = await _kept(hosted)
         paused = await hold(hosted.pause, sizes["paused"], _memory) if sizes["paused"] else None
         samples = {
-            concurrency: await _sample(hosted, runs, int(concurrency))
+            str(concurrency): await _sample(hosted, runs, int(concurrency))
             for concurrency, runs in sizes["loads"].items()
         }
-    print(json.dumps({"samples": samples, "paused": paused, "kept": kept}, default=_plain))
+    return {
+        "samples": {concurrency: asdict(sample) for concurrency, sample in samples.items()},
+        "paused": asdict(paused) if paused else None,
+        "kept": asdict(kept) if kept else None,
+    }
 
 
 async def _sample(hosted: Hosted, runs: int, concurrency: int) -> Sample:
@@ -65,10 +79,6 @@ async def _kept(hosted: Hosted) -> Kept | None:
 
 def _memory() -> tuple[int, None]:
     return memory_of(psutil.Process()), None
-
-
-def _plain(value: Any) -> Any:
-    return dataclasses.asdict(value)
 
 
 if __name__ == "__main__":

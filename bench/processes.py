@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import defaultdict
@@ -15,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from bench.worker import READY
+from bench.worker import HOSTS, READY
 from interlock.server import Server, running_server
 
 _ROOT = Path(__file__).parents[1]
@@ -38,12 +37,14 @@ async def server_process(
 class WorkerProcess:
     """A worker that is up."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process | None) -> None:
+        """Take a process, or None for this one."""
         self._process = process
-        self.at = psutil.Process(process.pid)
+        self.at = psutil.Process(process.pid if process else None)
 
     async def kill(self) -> None:
         """Kill it, and wait until it is gone."""
+        assert self._process is not None
         self._process.kill()
         await self._process.wait()
 
@@ -55,7 +56,7 @@ async def worker_process(
     folder: Path,
     *,
     settings: Mapping[str, Any] | None = None,
-    environment: Mapping[str, str] | None = None,
+    here: bool = False,
 ) -> AsyncIterator[WorkerProcess]:
     """Run a worker until the context ends.
 
@@ -64,16 +65,19 @@ async def worker_process(
         address: The Temporal server's.
         folder: Where its deployment is.
         settings: More settings of a deployment of Interlock.
-        environment: Variables beside those of this process.
+        here: In this process: for a measurement that only shows that it works.
 
     Raises:
         RuntimeError: it did not start; says what it wrote.
     """
+    if here:
+        async with HOSTS[name](address, folder, dict(settings or {})):
+            yield WorkerProcess(None)
+        return
     log = folder / "worker.log"
     with log.open("ab") as errors:
         process = await _start(
             *("bench.worker", name, address, str(folder), json.dumps(settings or {})),
-            environment=environment,
             stderr=errors,
         )
     try:
@@ -92,6 +96,10 @@ class ThirdParty:
         self.calls: dict[str, list[float]] = defaultdict(list)
         """Moments of the monotonic clock by key."""
         self._came = asyncio.Condition()
+
+    def address(self, key: str) -> str:
+        """Return where it takes the effect of a key."""
+        return f"{self.url}/effects/{key}"
 
     async def call(self, key: str, *, after: float = 0.0) -> float:
         """Wait for the first call of a key after a moment, and return when it came."""
@@ -148,13 +156,11 @@ async def printed_by(module: str, *arguments: str) -> bytes:
 async def _start(
     module: str,
     *arguments: str,
-    environment: Mapping[str, str] | None = None,
     stderr: Any = None,
 ) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         cwd=_ROOT,
-        env={**os.environ, **(environment or {})},
         stdin=PIPE,
         stdout=PIPE,
         stderr=stderr,

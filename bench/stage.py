@@ -13,7 +13,6 @@ from typing import Any
 import psutil
 
 from bench.approving import Handle
-from bench.couriers import THIRD_PARTY
 from bench.processes import (
     ThirdParty,
     WorkerProcess,
@@ -34,8 +33,15 @@ class Stage:
     third_party: ThirdParty
     folder: Path
 
-    def worker(self, name: str = "worker") -> AbstractAsyncContextManager[WorkerProcess]:
-        """Run a worker until the context ends; all of them share the audit database."""
+    def worker(
+        self, name: str = "worker", *, here: bool = False
+    ) -> AbstractAsyncContextManager[WorkerProcess]:
+        """Run a worker until the context ends; all of them share the audit database.
+
+        Args:
+            name: Its folder.
+            here: In this process.
+        """
         home = self.folder / name
         home.mkdir(exist_ok=True)
         model = {"model": "openai:fake", "base_url": f"{self.third_party.url}/v1"}
@@ -48,14 +54,14 @@ class Stage:
                 "models": {"fast": {"candidates": [model]}},
                 "audit": {"url": f"sqlite+aiosqlite:///{self.folder / 'audit.db'}"},
             },
-            environment={THIRD_PARTY: self.third_party.url},
+            here=here,
         )
 
     async def start(self, agent: str, key: str, **more: Any) -> Handle:
         """Start a run of one of the couriers."""
         return await self.server.client.start_workflow(
             "AgentWorkflow",
-            {"agent": agent, "input": {"key": key, **more}},
+            {"agent": agent, "input": {"url": self.third_party.address(key), **more}},
             id=f"{agent}-{uuid.uuid4().hex}",
             task_queue=WORKFLOW_QUEUE,
         )

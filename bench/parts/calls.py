@@ -42,7 +42,7 @@ async def measure(plan: Plan, tell: Tell) -> Figures:
         with tempfile.TemporaryDirectory() as name:
             async with (
                 server_process() as (server, _),
-                worker_process(worker, server.address, Path(name)),
+                worker_process(worker, server.address, Path(name), here=plan.side_by_side),
             ):
                 for kind, make in kinds.items():
                     found[kind] = await _per_call(server.client, make, plan)

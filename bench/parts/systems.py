@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.figures import megabytes, spread
 from bench.graph import EFFECTS, check, check_paused
+from bench.inprocess import measured
 from bench.load import Kept, Paused, Release, Sample, hold, load
 from bench.part import Figures, Part, Table, Tell, number
 from bench.plan import Plan
@@ -61,8 +62,12 @@ async def _round(system: System, plan: Plan, paused: int) -> Round:
 
 async def _inside(system: System, plan: Plan, paused: int, folder: Path) -> Round:
     sizes = {"warm_up": plan.warm_up, "paused": paused, "loads": plan.loads}
-    printed = await printed_by("bench.inprocess", system.name, str(folder), json.dumps(sizes))
-    found = json.loads(printed)
+    # DBOS shuts the executor of its event loop down at its end: always a process of its own.
+    if plan.side_by_side and system.name != "dbos":
+        found = await measured(system.name, folder, sizes)
+    else:
+        printed = await printed_by("bench.inprocess", system.name, str(folder), json.dumps(sizes))
+        found = json.loads(printed)
     return Round(
         samples={key: Sample(**sample) for key, sample in found["samples"].items()},
         paused=Paused(**found["paused"]) if found["paused"] else None,
@@ -73,7 +78,7 @@ async def _inside(system: System, plan: Plan, paused: int, folder: Path) -> Roun
 async def _on_temporal(system: Hosting, plan: Plan, paused: int, folder: Path) -> Round:
     async with (
         server_process() as (server, server_at),
-        worker_process(system.worker, server.address, folder) as worker,
+        worker_process(system.worker, server.address, folder, here=plan.side_by_side) as worker,
     ):
         await _load(system, server, plan.warm_up, 1)
         held = None

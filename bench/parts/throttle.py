@@ -22,7 +22,7 @@ async def measure(plan: Plan, tell: Tell) -> Figures:
         stacks = [await every.enter_async_context(AsyncExitStack()) for _ in range(plan.workers[0])]
         await asyncio.gather(
             *(
-                stack.enter_async_context(set_up.worker(f"worker-{place}"))
+                stack.enter_async_context(set_up.worker(f"worker-{place}", here=plan.side_by_side))
                 for place, stack in enumerate(stacks)
             )
         )
