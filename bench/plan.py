@@ -20,6 +20,8 @@ class Plan:
     """Runs that are paused at once, in the first round."""
     turns: tuple[int, ...]
     """Turns of the conversation at which its history is looked at."""
+    whole_conversation: bool
+    """Whether it is held from its first turn, or begins with what was said, shortly before each."""
     calls: int
     """Calls of one tool in a run, one after the other."""
     call_runs: int
@@ -47,6 +49,7 @@ FULL = Plan(
     loads={1: 30, 10: 150, 50: 250},
     paused=1000,
     turns=(10, 50, 200, 1000),
+    whole_conversation=True,
     calls=20,
     call_runs=20,
     kills=8,
@@ -63,6 +66,7 @@ QUICK = Plan(
     loads={1: 10, 10: 30, 50: 75},
     paused=100,
     turns=(10, 50, 200, 1000),
+    whole_conversation=False,
     calls=20,
     call_runs=5,
     kills=1,
@@ -78,7 +82,8 @@ SMOKE = Plan(
     warm_up=1,
     loads={1: 1, 10: 1, 50: 2},
     paused=2,
-    turns=(10, 12),
+    turns=(10, 14),
+    whole_conversation=False,
     calls=2,
     call_runs=1,
     kills=1,

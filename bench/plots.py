@@ -59,8 +59,8 @@ def _history(found: Figures) -> Figure:
     """Draw the bytes of each turn of the conversation."""
     figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
     panel = figure.subplots()
-    sizes = found["by_turn"]
-    panel.plot(range(1, len(sizes) + 1), [size / 1024 for size in sizes], linewidth=0.8)
+    turns, sizes = zip(*found["by_turn"], strict=True)
+    panel.plot(turns, [size / 1024 for size in sizes], ".", markersize=2)
     panel.set_yscale("log")
     panel.set_xlabel("turn")
     panel.set_ylabel("KB of history (log)")

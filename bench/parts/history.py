@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from statistics import mean
 
-from bench.conversation import MESSAGE_BYTES, TURN_EVENTS, WINDOW, hold_conversation, means
+from bench.conversation import MESSAGE_BYTES, WINDOW, Turn, hold_conversation
 from bench.deployment import TALKER
 from bench.part import Figures, Part, Table, Tell, number
 from bench.plan import Plan
@@ -16,20 +17,30 @@ SETTLED = 50
 
 
 async def measure(plan: Plan, tell: Tell) -> Figures:
-    """Hold one conversation."""
+    """Hold one conversation; or, to be quick, the last turns before each that is looked at."""
     turns = plan.turns
-    tell(f"a conversation of {turns[-1]} turns")
-    with tempfile.TemporaryDirectory() as name:
-        async with server_process() as (server, _):
-            held = await hold_conversation(
-                server.client, Path(name), TALKER, turns[-1], history_events=TURN_EVENTS
-            )
+    beginnings = [0] if plan.whole_conversation else [max(0, t - WINDOW - 1) for t in turns]
+    ends = turns[-1:] if plan.whole_conversation else turns
+    found: dict[int, Turn] = {}
+    async with server_process() as (server, _):
+        for begin, end in zip(beginnings, ends, strict=True):
+            tell(f"history: a conversation from turn {begin + 1} to {end}")
+            with tempfile.TemporaryDirectory() as name:
+                held = await hold_conversation(
+                    server.client, Path(name), TALKER, end - begin, after=begin
+                )
+            found |= dict(enumerate(held, begin + 1))
+    windows = {turn: [found[turn - place] for place in range(WINDOW)] for turn in turns}
     return {
         "message_bytes": MESSAGE_BYTES,
         "mean_over_turns": WINDOW,
-        "bytes_per_model_call": {str(turn): size for turn, size in means(held, turns).items()},
-        "continued_as_new_at": [place for place, turn in enumerate(held, 1) if turn.carried],
-        "by_turn": [turn.size for turn in held],
+        "whole_conversation": plan.whole_conversation,
+        "bytes_per_model_call": {
+            str(turn): round(mean(one.size for one in window), 1)
+            for turn, window in windows.items()
+        },
+        "continued_as_new_at": [number for number, turn in found.items() if turn.carried],
+        "by_turn": [[number, turn.size] for number, turn in sorted(found.items())],
     }
 
 

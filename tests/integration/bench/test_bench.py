@@ -39,7 +39,7 @@ async def test_the_command_measures_every_part(tmp_path: Path) -> None:
     check_systems(report["systems"])
     check_runs(report)
     check_origin(report["origin"])
-    wanted = {name for name in TARGETS if "1000" not in name} | {"bytes_per_model_call_12_vs_10"}
+    wanted = {name for name in TARGETS if "1000" not in name} | {"bytes_per_model_call_14_vs_10"}
     assert wanted <= set(report["ratios"])
     check_page(tmp_path)
 
@@ -66,7 +66,7 @@ def check_runs(report: dict[str, Any]) -> None:
     """The parts on runs of Interlock have their figures, and nothing was lost or doubled."""
     assert set(report["calls"]) == {f"{kind}_ms" for kind in TITLES}
     sizes = report["history"]["bytes_per_model_call"]
-    assert set(sizes) == {"10", "12"}
+    assert set(sizes) == {"10", "14"}
     assert all(size > 2 * report["history"]["message_bytes"] for size in sizes.values())
     assert report["approvals"]["decisions"]["p95_ms"] > 0
     herd = report["approvals"]["herd"]
