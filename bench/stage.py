@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from bench.processes import (
 )
 from interlock.server import Server
 from interlock.workflows.calls import WORKFLOW_QUEUE
+
+_PATIENCE = timedelta(minutes=30)
+"""A measurement whose runs stand still fails after it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Stage:
             {"agent": agent, "input": {"url": self.third_party.address(key), **more}},
             id=f"{agent}-{uuid.uuid4().hex}",
             task_queue=WORKFLOW_QUEUE,
+            execution_timeout=_PATIENCE,
         )
 
 

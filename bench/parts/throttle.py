@@ -13,6 +13,8 @@ from bench.stage import Stage, stage
 
 BURST = PER_SECOND
 """Calls that the server lets go at once after a rest: they are no part of the rate."""
+WARM_UP = 2 * BURST
+"""Calls before the first measurement: a worker's first call opens what the others use."""
 
 
 async def measure(plan: Plan, tell: Tell) -> Figures:
@@ -26,6 +28,7 @@ async def measure(plan: Plan, tell: Tell) -> Figures:
                 for place, stack in enumerate(stacks)
             )
         )
+        await _calls(set_up, WARM_UP)
         for count in plan.workers:
             for surplus in stacks[count:]:
                 await surplus.aclose()
