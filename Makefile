@@ -37,7 +37,7 @@ check: install ## Format, lint, types and import rules
 proof: install ## Run the heavy proofs whole and write docs/proof/
 	@$(BIN)/python -m pytest -p tests.proofs -m proof --verbose $(ARGS)
 
-bench: install ## Measure (ARGS="--quick --json" for one JSON object)
+bench: install ## Measure, ~35 minutes (ARGS="--quick --json" for one JSON object)
 	@$(BIN)/python -m bench $(ARGS)
 
 format: install ## Format and fix what can be fixed
@@ -47,7 +47,7 @@ format: install ## Format and fix what can be fixed
 lock: ## Write the lock files anew (names, versions and hashes only)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check "uv>=0.9"
-	@$(BIN)/uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --group bench --all-extras --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o requirements.lock
 	@echo "uv>=0.9" | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet -o bootstrap.lock
 
 clean: ## Remove .venv and local state

@@ -1,32 +1,34 @@
-"""The command: `python -m bench [--quick] [--json] [--write FILE]`."""
+"""The command: `python -m bench [--quick] [--only PART ...] [--json] [--write FILE]`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from bench.machine import commit, machine, versions
-from bench.measure import FULL, QUICK, SMOKE, Plan, measure
-from bench.report import Report, markdown, ratios, show, write_section
+from bench.measure import PARTS, measure
+from bench.part import Tell
+from bench.plan import FULL, QUICK, SMOKE
+from bench.report import show
 
 
 def main() -> None:
     """Measure, and say what came of it."""
     options = _options()
     with _own_stdout():
-        report = asyncio.run(_report(options.plan))
+        report = asyncio.run(measure(options.plan, options.only, _progress()))
     if options.write:
-        write_section(options.write, markdown(report))
+        from bench.documents import write  # late: it draws, and most runs do not
+
+        write(report, options.write)
     if options.json:
         print(json.dumps(report))
     else:
@@ -34,14 +36,15 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parts = "; ".join(f"{part.name}: {part.about}" for part in PARTS.values())
+    parser = argparse.ArgumentParser(prog="python -m bench", description=f"Parts: {parts}.")
     size = parser.add_mutually_exclusive_group()
     size.add_argument(
         "--quick",
         dest="plan",
         action="store_const",
         const=QUICK,
-        help="one short round, about a minute",
+        help="one short round of everything, a few minutes",
     )
     size.add_argument(
         "--smoke",
@@ -50,30 +53,28 @@ def _options() -> argparse.Namespace:
         const=SMOKE,
         help="one run of everything: shows that it works, the figures mean nothing",
     )
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART", help="these parts"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="write the results into FILE, between its marks"
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="write the sections of what was measured into FILE, with data and plots beside it",
     )
     parser.set_defaults(plan=FULL)
     return parser.parse_args()
 
 
-async def _report(plan: Plan) -> Report:
-    loads = {str(concurrency): runs for concurrency, runs in plan.loads.items()}
-    origin = {
-        "command": f"python -m bench {' '.join(sys.argv[1:])}".strip(),
-        "commit": commit(),
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": versions(),
-        "plan": {**dataclasses.asdict(plan), "loads": loads},
-    }
-    found = await measure(plan, lambda line: print(line, file=sys.stderr, flush=True))
-    return {
-        **origin,
-        **found,
-        "ratios": ratios(found["systems"], found["bytes_per_model_call"]),
-    }
+def _progress() -> Tell:
+    began = time.monotonic()
+
+    def tell(line: str) -> None:
+        seconds = int(time.monotonic() - began)
+        print(f"{seconds // 60:3}:{seconds % 60:02} {line}", file=sys.stderr, flush=True)
+
+    return tell
 
 
 @contextmanager

@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from statistics import mean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
+from bench.approving import Handle
 from bench.deployment import TALKER
-from bench.systems import Handle
 from interlock.agents import Agent
 from interlock.payloads import put_back
 from interlock.testing import worker_env
@@ -26,7 +26,7 @@ WINDOW = 10
 _ANSWER = ("The parcel is on its way. " * MESSAGE_BYTES)[:MESSAGE_BYTES]
 _SCRIPT = {"conversations": {"any": {"pick": "match", "steps": [{"answer": {"text": _ANSWER}}]}}}
 
-_EVENTS = 3000
+TURN_EVENTS = 3000
 """Events after which the conversation continues as new here: well away from the turns measured."""
 
 
@@ -50,13 +50,19 @@ async def bytes_per_model_call(
         turns: The turns to look at, in order, the first at least `WINDOW`.
         talker: The agent to talk to.
     """
-    held = await hold_conversation(client, folder, talker, turns[-1], history_events=_EVENTS)
+    held = await hold_conversation(client, folder, talker, turns[-1])
     sizes = [turn.size for turn in held]
     return {turn: round(mean(sizes[turn - WINDOW : turn]), 1) for turn in turns}
 
 
 async def hold_conversation(
-    client: Client, folder: Path, talker: Agent, turns: int, *, history_events: int
+    client: Client,
+    folder: Path,
+    talker: Agent,
+    turns: int,
+    *,
+    history_events: int = TURN_EVENTS,
+    after: int = 0,
 ) -> list[Turn]:
     """Hold a conversation and return what each turn cost.
 
@@ -66,6 +72,7 @@ async def hold_conversation(
         talker: The agent to talk to.
         turns: How many turns.
         history_events: Events after which the conversation continues as new.
+        after: Turns that the conversation begins with, as if they had been held before.
     """
     async with worker_env(
         client,
@@ -76,7 +83,7 @@ async def hold_conversation(
     ) as env:
         handle = await env.client.start_workflow(
             "AgentWorkflow",
-            {"agent": talker.name, "input": _message(1), "conversation": True},
+            {"agent": talker.name, "input": _beginning(after), "conversation": True},
             id=f"talk-{uuid.uuid4().hex}",
             task_queue=env.task_queue,
         )
@@ -86,10 +93,19 @@ async def hold_conversation(
                 held.append(turn)
                 if len(held) == turns:
                     break
-                await handle.execute_update("submit_message", _message(len(held) + 1))
+                await handle.execute_update("submit_message", _message(after + len(held) + 1))
         await handle.signal("cancel_run", "enough was said")
         await handle.result()
     return held
+
+
+def _beginning(after: int) -> dict[str, Any]:
+    """Return the input of a conversation: the turns before, and the next message."""
+    messages = []
+    for turn in range(1, after + 1):
+        messages += [("user", _message(turn)), ("assistant", _ANSWER)]
+    messages.append(("user", _message(after + 1)))
+    return {"messages": [{"role": role, "content": text} for role, text in messages]}
 
 
 def _message(turn: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Protocol
 
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
 from typing_extensions import TypedDict
 
 from interlock.models.scripted import ScriptedModel
@@ -59,6 +60,19 @@ def build(
     return graph
 
 
+def build_pausing(
+    think: Node, wait: Node, act: Node, metadata: Mapping[str, Mapping[str, Any]] | None = None
+) -> StateGraph[State, None, State, State]:
+    """Return a graph that waits for a person between its model call and its tool call."""
+    graph: StateGraph[State, None, State, State] = StateGraph(State)
+    nodes = {"plan": think, "wait": wait, "book": act}
+    for name, node in nodes.items():
+        graph.add_node(name, node, metadata=dict(metadata[name]) if metadata else None)
+    for before, after in zip((START, *nodes), (*nodes, END), strict=True):
+        graph.add_edge(before, after)
+    return graph
+
+
 def prompt(topic: str, number: int) -> str:
     """Return what the model is asked."""
     return f"A customer asks about {topic}. This is note {number}. What do you say?"
@@ -80,6 +94,12 @@ async def act(state: State) -> dict[str, Any]:
     return {"notes": [book(state["topic"], len(state["notes"]))]}
 
 
+async def wait(state: State) -> dict[str, Any]:
+    """Wait for a person, as LangGraph does it."""
+    interrupt(f"May I book {state['topic']}?")
+    return {"notes": []}
+
+
 def check(notes: list[str], topic: str) -> None:
     """Make sure that a run did what it should.
 
@@ -87,3 +107,12 @@ def check(notes: list[str], topic: str) -> None:
         AssertionError: it did something else.
     """
     assert notes == [ANSWER, book(topic, 1), ANSWER, book(topic, 3)], notes
+
+
+def check_paused(notes: list[str], topic: str) -> None:
+    """Make sure that a run that was paused did what it should.
+
+    Raises:
+        AssertionError: it did something else.
+    """
+    assert notes == [ANSWER, book(topic, 1)], notes

