@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +16,12 @@ from interlock.agents.loading import load_runtime, load_workflows
 from interlock.agents.spec import Agent
 from interlock.approvals.activities import PolicyActivities
 from interlock.approvals.direct import DirectTools
-from interlock.approvals.policy import RiskPolicy
+from interlock.approvals.loading import load_policy
+from interlock.approvals.policy import Policy, RiskPolicy
 from interlock.audit.activities import AuditActivities
 from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
+from interlock.audit.effects import SqlEffects
 from interlock.audit.ledger import SqlLedger
 from interlock.audit.store import SqlAuditStore
 from interlock.connection import connect, data_folder, payload_store
@@ -80,11 +82,7 @@ class App:
         """
         self.settings = settings
         self.runtime: Runtime = load_runtime(settings, agents=agents, tools=tools)
-        self.policy = RiskPolicy(
-            low=settings.approvals.low,
-            medium=settings.approvals.medium,
-            high=settings.approvals.high,
-        )
+        self.policy: Policy = deployed_policy(settings, self.tools.values())
         self._probe = probe
         self._stack = AsyncExitStack()
 
@@ -134,7 +132,10 @@ class App:
             breakers=SqlBreakers(self.database),
             probe=self._probe,
         )
-        self._policy_activities = PolicyActivities(self.tools, self.policy, observer, clock=_now)
+        self.effects = SqlEffects(self.database)
+        self._policy_activities = PolicyActivities(
+            self.tools, self.policy, observer, effects=self.effects, clock=_now
+        )
 
     def _model_gateway(self, observer: AuditObserver) -> ModelGateway:
         local = LocalModels(models_folder(self.settings))
@@ -175,6 +176,7 @@ class App:
             clock=_now,
             deadline_seconds=approvals.deadline_seconds,
             grant_seconds=approvals.grant_seconds,
+            effects=self.effects,
         )
         MODEL_PORT.set(self.models)
         TOOL_PORT.set(tools)
@@ -251,6 +253,18 @@ class App:
     def workflows(self) -> list[type]:
         """Return the deployment's own workflows."""
         return load_workflows(self.settings)
+
+
+def deployed_policy(settings: Settings, tools: Iterable[Tool]) -> Policy:
+    """Return the policy that settings name, or the default one.
+
+    Raises:
+        ConfigError: it is missing, is no policy, or does not fit the tools.
+    """
+    found = settings.approvals
+    if found.policy is None:
+        return RiskPolicy(low=found.low, medium=found.medium, high=found.high)
+    return load_policy(found.policy, settings.project_dir, [tool.contract for tool in tools])
 
 
 def load_all_activities(settings: Settings) -> list[Activity]:

@@ -120,6 +120,7 @@ class AuditObserver:
         self, request: JudgeRequest, verdict: Verdict, *, call: str, at: datetime
     ) -> None:
         """Record a verdict."""
+        said = verdict.model_dump(mode="json", include={"rule", "ask", "totals"})
         await self._record(
             "verdict",
             request.tool,
@@ -133,6 +134,7 @@ class AuditObserver:
                 "policy": verdict.policy,
                 "risk": verdict.risk,
                 "reason": verdict.reason,
+                **{key: value for key, value in said.items() if value},
             },
         )
 

@@ -7,19 +7,27 @@ from __future__ import annotations
 
 from interlock.approvals.contract import (
     ApprovalRequest,
+    Ask,
     Decision,
     DecisionAnswer,
     JudgeRequest,
+    MatchedRule,
     Verdict,
 )
-from interlock.approvals.policy import Policy, RiskPolicy
+from interlock.approvals.policy import Facts, Policy, RiskPolicy, TotalsPolicy
+from interlock.approvals.rules import Total
 
 __all__ = [
     "ApprovalRequest",
+    "Ask",
     "Decision",
     "DecisionAnswer",
+    "Facts",
     "JudgeRequest",
+    "MatchedRule",
     "Policy",
     "RiskPolicy",
+    "Total",
+    "TotalsPolicy",
     "Verdict",
 ]
