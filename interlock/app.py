@@ -261,10 +261,9 @@ def deployed_policy(settings: Settings, tools: Iterable[Tool]) -> Policy:
     Raises:
         ConfigError: it is missing, is no policy, or does not fit the tools.
     """
-    found = settings.approvals
-    if found.policy is None:
-        return RiskPolicy(low=found.low, medium=found.medium, high=found.high)
-    return load_policy(found.policy, settings.project_dir, [tool.contract for tool in tools])
+    given, contracts = settings.approvals, [tool.contract for tool in tools]
+    default = RiskPolicy(low=given.low, medium=given.medium, high=given.high)
+    return load_policy(given.policy, settings.project_dir, contracts, default=default)
 
 
 def load_all_activities(settings: Settings) -> list[Activity]:

@@ -16,17 +16,22 @@ _FILES = (".yaml", ".yml")
 _VERSION = re.compile(r"[0-9a-f]{12}")
 
 
-def load_policy(reference: str, folder: Path, contracts: Iterable[ToolContract]) -> Policy:
+def load_policy(
+    reference: str | None, folder: Path, contracts: Iterable[ToolContract], *, default: Policy
+) -> Policy:
     """Return the policy that 'policy.yaml' or 'module:attribute' names.
 
     Args:
         reference: What names it.
         folder: Where a file's path begins.
         contracts: The deployment's tools, against which rules are checked.
+        default: The policy when none is named.
 
     Raises:
         ConfigError: it is missing, is no policy, or does not fit the tools.
     """
+    if reference is None:
+        return default
     if reference.endswith(_FILES):
         return load_rules(folder / reference, contracts)
     if ":" not in reference:

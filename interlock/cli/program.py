@@ -19,6 +19,7 @@ from interlock.cli import (
     knowledge,
     message,
     models,
+    policy,
     project,
     replay,
     run,
@@ -122,6 +123,7 @@ for _group in (
     up,
     knowledge,
     models,
+    policy,
     doctor,
     project,
 ):

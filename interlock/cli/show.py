@@ -103,6 +103,7 @@ async def _graph(out: Output, workflow_id: str) -> None:
 
 
 async def _steps(out: Output, workflow_id: str, prompts: bool, limit: int, cursor: int) -> None:
+    from interlock.cli.histories import steps_of_run
     from interlock.cli.runs import Runs
     from interlock.cli.steps import step_lines, totals_line
     from interlock.replay.steps import ModelCalled, totals
@@ -110,7 +111,7 @@ async def _steps(out: Output, workflow_id: str, prompts: bool, limit: int, curso
     runs = await Runs.connect()
     summary = await runs.summary(workflow_id)
     with out.working("reading the history"):
-        steps = await _read(runs, workflow_id)
+        steps = await steps_of_run(runs, workflow_id)
         asked = await _prompts(runs, steps[cursor : cursor + limit]) if prompts else {}
     shown = steps[cursor : cursor + limit]
     after = cursor + limit if cursor + limit < len(steps) else None
@@ -126,20 +127,6 @@ async def _steps(out: Output, workflow_id: str, prompts: bool, limit: int, curso
     report: dict[str, Any] = {"run": summary, "totals": found, "next": after}
     report["steps"] = [_plain(step, asked) for step in shown]
     out.answer(report, *lines)
-
-
-async def _read(runs: Runs, workflow_id: str) -> list[Step]:
-    """Return the steps of a run and of all that it continued."""
-    from interlock.cli.temporal import explained
-    from interlock.replay import history
-    from interlock.replay.reader import StepReader
-
-    reader, steps = StepReader(), []
-    with explained(workflow_id):
-        for run_id in await history.runs(runs.client, workflow_id):
-            found = await history.fetch(runs.client, workflow_id, run_id)
-            steps += [step for event in found.events for step in reader.feed(event)]
-    return steps
 
 
 async def _prompts(runs: Runs, steps: list[Step]) -> dict[str, list[dict[str, Any]]]:
