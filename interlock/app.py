@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,7 @@ from interlock.agents.loading import load_runtime, load_workflows
 from interlock.agents.spec import Agent
 from interlock.approvals.activities import PolicyActivities
 from interlock.approvals.direct import DirectTools
-from interlock.approvals.loading import load_policy
-from interlock.approvals.policy import Policy, RiskPolicy
+from interlock.approvals.policy import Policy
 from interlock.audit.activities import AuditActivities
 from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
@@ -38,6 +37,7 @@ from interlock.models.local import LocalModels
 from interlock.models.providers import Providers
 from interlock.models.transcripts import TranscriptStore
 from interlock.observing import AuditObserver
+from interlock.policies import deployed_policy
 from interlock.registry import load, load_all
 from interlock.settings import Settings, environment_key
 from interlock.tools.activities import ToolActivities
@@ -253,17 +253,6 @@ class App:
     def workflows(self) -> list[type]:
         """Return the deployment's own workflows."""
         return load_workflows(self.settings)
-
-
-def deployed_policy(settings: Settings, tools: Iterable[Tool]) -> Policy:
-    """Return the policy that settings name, or the default one.
-
-    Raises:
-        ConfigError: it is missing, is no policy, or does not fit the tools.
-    """
-    given, contracts = settings.approvals, [tool.contract for tool in tools]
-    default = RiskPolicy(low=given.low, medium=given.medium, high=given.high)
-    return load_policy(given.policy, settings.project_dir, contracts, default=default)
 
 
 def load_all_activities(settings: Settings) -> list[Activity]:

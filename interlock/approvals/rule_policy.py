@@ -110,7 +110,7 @@ class RulePolicy:
         when = f" ({' '.join(rule.when.split())})" if rule.when else ""
         why = f"{what}; {self._at(rule)}{when}: {rule.then.outcome}."
         if rule.then.deny:
-            why = f"{rule.then.deny} ({self._at(rule)})"
+            why = f"{rule.then.deny} [{self._at(rule)}]"
         return self._verdict(rule.then.outcome, why, risk, facts, rule, rule.then.ask)
 
     def _verdict(
@@ -133,7 +133,7 @@ class RulePolicy:
         )
 
     def _at(self, rule: Rule) -> str:
-        return f"rule {rule.name!r} ({self.name}:{self.lines[rule.name]})"
+        return f"rule {rule.name!r} in {self.name}:{self.lines[rule.name]}"
 
 
 def load_rules(path: Path, contracts: Iterable[ToolContract]) -> RulePolicy:

@@ -160,16 +160,12 @@ async def _explain_run(out: Output, run: str) -> None:
 def _deployed() -> tuple[Policy, Mapping[str, Tool], Path]:
     """Return the policy, the tools and the folder of the deployment here."""
     from interlock.agents.loading import load_runtime
-    from interlock.approvals.loading import load_policy
-    from interlock.approvals.policy import RiskPolicy
+    from interlock.policies import deployed_policy
     from interlock.settings import load_settings
 
     settings = load_settings()
-    tools, given = load_runtime(settings).tools, settings.approvals
-    default = RiskPolicy(low=given.low, medium=given.medium, high=given.high)
-    contracts = [tool.contract for tool in tools.values()]
-    found = load_policy(given.policy, settings.project_dir, contracts, default=default)
-    return found, tools, settings.project_dir
+    tools = load_runtime(settings).tools
+    return deployed_policy(settings, tools.values()), tools, settings.project_dir
 
 
 def _totals(pairs: list[str]) -> dict[str, Any]:
