@@ -54,7 +54,8 @@ class PolicyActivities:
         clock: Callable[[], datetime],
     ) -> None:
         self._tools = tools
-        self._judge = Judge(policy, effects, clock=clock)
+        self._policy = policy
+        self._effects = effects
         self._observer = observer
         self._clock = clock
 
@@ -72,7 +73,8 @@ class PolicyActivities:
                 f"this worker has no tool {request.tool!r}. It has: "
                 f"{', '.join(sorted(self._tools))}. Add it to 'tools' in interlock.toml."
             )
-        found = await self._judge.verdict(tool, request.arguments, request.context)
+        judge = Judge(self._policy, self._effects, clock=self._clock)
+        found = await judge.verdict(tool, request.arguments, request.context)
         verdict = found.model_copy(update={"arguments": request.arguments})
         info = activity.info()
         await self._observer.judged(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import cel_expr_python.cel as cel
@@ -65,9 +65,14 @@ class Condition:
 
 
 class Fields:
-    """What a condition on one tool may read."""
+    """What a condition on one tool may read.
 
-    def __init__(self, contract: ToolContract, totals: Iterable[str]) -> None:
+    Args:
+        contract: The tool.
+        totals: Running totals by name, with their types: int or double.
+    """
+
+    def __init__(self, contract: ToolContract, totals: Mapping[str, str]) -> None:
         self._tool = contract.name
         self._arguments = field_types(contract.parameters)
         self._totals = frozenset(totals)
@@ -75,7 +80,7 @@ class Fields:
             **self._arguments,
             **{f"context.{name}": "string" for name in _CONTEXT},
             "risk": "string",
-            **{f"totals.{name}": "double" for name in sorted(self._totals)},
+            **{f"totals.{name}": kind for name, kind in totals.items()},
         }
         variables = {name: cel.Type(kind) for name, kind in self.types.items()}
         self._environment = cel.NewEnv(config=_comparisons(), variables=variables)
@@ -108,8 +113,10 @@ class Fields:
         found["risk"] = str(risk)
         if facts is not None:
             found |= {f"context.{name}": getattr(facts.context, name) for name in _CONTEXT}
-            found |= {f"totals.{name}": float(total) for name, total in facts.totals.items()}
-        return {name: value for name, value in found.items() if name in self.types}
+            for name in self._totals & set(facts.totals):
+                number = int if self.types[f"totals.{name}"] == "int" else float
+                found[f"totals.{name}"] = number(facts.totals[name])
+        return found
 
     def _mistake(self, error: str, text: str) -> ConditionMistake:
         found = _ERROR.search(error)

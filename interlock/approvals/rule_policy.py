@@ -150,11 +150,21 @@ def load_rules(path: Path, contracts: Iterable[ToolContract]) -> RulePolicy:
     document = Document.read(path)
     rules = document.read_as(PolicyRules)
     tools = {contract.name: contract for contract in contracts}
-    fields = {name: Fields(contract, rules.totals) for name, contract in tools.items()}
+    totals = {name: _total_type(total, tools.values()) for name, total in rules.totals.items()}
+    fields = {name: Fields(contract, totals) for name, contract in tools.items()}
     found = _Checked(document, rules, tools, fields)
     document.refuse(found.mistakes())
     lines = {rule.name: document.place(("rules", i)).line for i, rule in enumerate(rules.rules)}
     return RulePolicy(rules, fields, found.conditions, name=path.name, lines=lines)
+
+
+def _total_type(total: Total, contracts: Iterable[ToolContract]) -> str:
+    """Return the type of a total: that of what it adds up."""
+    if total.sum is None:
+        return "int"
+    added = [contract for contract in contracts if matches(total.tool, contract.name)]
+    kinds = {field_types(contract.parameters).get(total.sum) for contract in added}
+    return "int" if kinds == {"int"} else "double"
 
 
 class _Checked:
