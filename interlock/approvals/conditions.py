@@ -82,7 +82,7 @@ class Fields:
             "risk": "string",
             **{f"totals.{name}": kind for name, kind in totals.items()},
         }
-        variables = {name: cel.Type(kind) for name, kind in self.types.items()}
+        variables = {name: _cel_type(kind) for name, kind in self.types.items()}
         self._environment = cel.NewEnv(config=_comparisons(), variables=variables)
 
     def compile(self, text: str) -> Condition:
@@ -145,6 +145,14 @@ class Fields:
         if {"int", "double"} <= set(kinds.split(", ")):
             hint = " Write a whole number beside a decimal one with a point, for example 100.0."
         return f"{operator!r} does not take ({kinds}); {used or 'only constants'}.{hint}"
+
+
+def _cel_type(kind: str) -> cel.Type:
+    if kind.startswith("list("):
+        return cel.Type.List(_cel_type(kind[5:-1]))
+    if kind.startswith("map("):
+        return cel.Type.Map(cel.Type.STRING, _cel_type(kind[12:-1]))
+    return cel.Type(kind)
 
 
 @functools.cache

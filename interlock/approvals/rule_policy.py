@@ -242,10 +242,11 @@ class _Checked:
         """Return the place in the file of a place in a text that the file holds."""
         node, start = self._document.nodes[loc], self._document.place(loc)
         style = node.style if isinstance(node, ScalarNode) else None
-        if style in ("|", ">"):
-            line = start.line + error.line
-            text = self._document.lines[line - 1]
-            return Place(line, len(text) - len(text.lstrip()) + error.column)
+        if style == "|":
+            block = self._document.lines[start.line :]
+            first = next(text for text in block if text.strip())
+            indent = len(first) - len(first.lstrip())
+            return Place(start.line + error.line, indent + error.column)
         if node.start_mark.line != node.end_mark.line:  # folded: YAML joins its lines
             return start
         return Place(start.line, start.column + error.column - 1 + (style in ("'", '"')))
