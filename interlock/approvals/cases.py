@@ -41,7 +41,7 @@ class Case(_Data):
 class Cases(_Data):
     """A file of cases."""
 
-    cases: tuple[Case, ...] = Field(min_length=1)
+    cases: tuple[Case, ...]
 
 
 class CaseResult(_Data):
@@ -90,6 +90,8 @@ def run_cases(policy: Policy, tools: Mapping[str, Tool], document: Document) -> 
     table = document.read_as(Cases)
     verdicts: list[Verdict] = []
     mistakes: list[Mistake] = []
+    if not table.cases:
+        mistakes.append(Mistake(document.place(("cases",)), "there are no cases. Write some."))
     for index, case in enumerate(table.cases):
         loc = ("cases", index)
         wrong = list(_mistakes(case, policy, tools))
