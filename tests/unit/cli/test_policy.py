@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +149,31 @@ def test_the_shops_policy_holds_its_table(interlock: Any, monkeypatch: pytest.Mo
     used = {case["verdict"]["rule"]["name"] for case in report["cases"]}
     shown = json.loads(interlock("policy", "show", "--json").stdout)
     assert used == {rule["name"] for rule in shown["rules"]}
+
+
+def test_the_page_can_be_followed(
+    interlock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The examples of docs/policy.md fit the shop, and the table holds; so does the one in Python."""
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^( *)```(toml|yaml|python)\n(.*?)^ *```$", page, re.DOTALL | re.MULTILINE)
+    (toml,), (rules, cases), (code,) = (
+        [textwrap.dedent(text) for _, kind, text in blocks if kind == wanted]
+        for wanted in ("toml", "yaml", "python")
+    )
+    tools = 'tools = ["tools.contracts:TOOLS"]\n'
+    (tmp_path / "interlock.toml").write_text(tools + toml)
+    (tmp_path / "policy.yaml").write_text(rules)
+    (tmp_path / "policy_test.yaml").write_text(cases)
+    done = interlock("policy", "test")
+    assert (done.exit_code, done.stdout.partition(".")[0]) == (0, "3 cases, 0 failed")
+
+    module = f"policies_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{module}.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "interlock.toml").write_text(tools + f'[approvals]\npolicy = "{module}:desk"\n')
+    call = {"order_id": "A-1042", "amount": 51, "reason": "Too late"}
+    for amount, outcome in ((50, "allow"), (51, "ask")):
+        args = json.dumps({**call, "amount": amount})
+        words = ("policy", "explain", "--tool", "refund", "--args", args, "--json")
+        assert json.loads(interlock(*words).stdout)["outcome"] == outcome
