@@ -11,11 +11,11 @@ from typing import Any
 
 from temporalio import activity
 
-from interlock.approvals.contract import JudgeRequest, Verdict
+from interlock.approvals.contract import JudgeRequest
 from interlock.audit.contract import AuditEvent, AuditStore, BreakerRow, EventKind
 from interlock.context import CallContext
 from interlock.models.contract import ModelAnswer, ModelCall
-from interlock.tools.contract import ToolCall, ToolOutcome
+from interlock.tools.contract import ToolCall, ToolOutcome, Verdict
 
 
 class AuditObserver:

@@ -8,11 +8,12 @@ from typing import Protocol
 
 from temporalio import activity
 
-from interlock.approvals.contract import JudgeRequest, Verdict
+from interlock.approvals.contract import JudgeRequest
 from interlock.approvals.judge import Judge
 from interlock.approvals.policy import Policy
 from interlock.audit.contract import Effects
 from interlock.errors import UnknownTool
+from interlock.tools.contract import Verdict
 from interlock.tools.definition import Tool
 
 

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.approvals.contract import Verdict
 from interlock.approvals.documents import Document, Mistake, allowed
 from interlock.approvals.judge import checked
 from interlock.approvals.policy import Facts, Policy, TotalsPolicy
 from interlock.context import CallContext
 from interlock.errors import BadArguments
+from interlock.tools.contract import Verdict
 from interlock.tools.definition import Tool
 
 

@@ -15,7 +15,7 @@ from langgraph.config import get_config
 from langgraph.types import interrupt
 from pydantic import BaseModel
 
-from interlock.approvals.contract import ApprovalRequest, Decision, Verdict
+from interlock.approvals.contract import ApprovalRequest, Decision
 from interlock.approvals.desk import Desk, read_decision
 from interlock.approvals.judge import Judge
 from interlock.approvals.policy import Policy
@@ -32,7 +32,14 @@ from interlock.errors import (
     ToolUnavailable,
     UnknownTool,
 )
-from interlock.tools.contract import Grant, ToolCall, ToolContract, action_digest, effect_key
+from interlock.tools.contract import (
+    Grant,
+    ToolCall,
+    ToolContract,
+    Verdict,
+    action_digest,
+    effect_key,
+)
 from interlock.tools.definition import Tool
 from interlock.tools.gateway import ToolGateway
 from interlock.tools.outcomes import result_of

@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from interlock.approvals.argument_types import number_at
-from interlock.approvals.contract import Ask, Verdict
 from interlock.approvals.policy import Facts, Policy, TotalsPolicy
 from interlock.approvals.rules import NOT_ENFORCED, Total
-from interlock.approvals.values import matches
 from interlock.audit.contract import EffectFilter, Effects
 from interlock.context import CallContext
 from interlock.errors import ConfigError
+from interlock.tools.contract import Ask, Verdict
 from interlock.tools.definition import Tool
+from interlock.tools.values import matches
 
 
 class Judge:

@@ -7,11 +7,10 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.approvals.contract import Verdict
 from interlock.approvals.rules import Total
 from interlock.canonical import digest
 from interlock.context import CallContext
-from interlock.tools.contract import Risk, ToolContract
+from interlock.tools.contract import Risk, ToolContract, Verdict
 
 Answer = Literal["allow", "ask", "deny"]
 

@@ -15,12 +15,11 @@ from interlock.approvals.conditions import (
     ConditionMistake,
     Fields,
 )
-from interlock.approvals.contract import Ask, MatchedRule, Verdict
 from interlock.approvals.documents import Document, Mistake, Place, allowed
 from interlock.approvals.policy import Facts
 from interlock.approvals.rules import NOT_ENFORCED, PolicyRules, Rule, Total
-from interlock.approvals.values import matches
-from interlock.tools.contract import Risk, ToolContract
+from interlock.tools.contract import Ask, MatchedRule, Risk, ToolContract, Verdict
+from interlock.tools.values import matches
 
 Conditions = Mapping[tuple[str, str], Condition]
 """Conditions by rule and tool."""

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from interlock.approvals.contract import Ask
-from interlock.approvals.values import Duration, Names, matches
 from interlock.canonical import digest
 from interlock.context import CallContext
-from interlock.tools.contract import Effect, Risk, ToolContract
+from interlock.tools.contract import Ask, Effect, Risk, ToolContract
+from interlock.tools.values import Duration, Names, matches
 
 NOT_ENFORCED = ("quorum", "who", "remind_every", "escalate_to", "labels")
 """What a policy may be written with and nothing acts on yet: a policy that sets it is refused. Take

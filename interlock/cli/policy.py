@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from interlock.approvals.cases import CaseResult
-    from interlock.approvals.contract import Verdict
     from interlock.approvals.policy import Policy
     from interlock.replay.steps import Judged
+    from interlock.tools.contract import Verdict
     from interlock.tools.definition import Tool
 
 _CASES = "policy_test.yaml"

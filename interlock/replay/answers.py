@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from interlock.approvals.contract import Verdict
 from interlock.errors import InterlockError
 from interlock.memory.contract import MemoryAnswers, MemoryItem
 from interlock.models.contract import ModelAnswer
@@ -26,7 +25,7 @@ from interlock.replay.steps import (
     Step,
     ToolCalled,
 )
-from interlock.tools.contract import ToolOutcome
+from interlock.tools.contract import ToolOutcome, Verdict
 from interlock.workflows.contract import RunTerms
 
 _ROLES = {

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.approvals.contract import Ask, DecisionAnswer, MatchedRule
+from interlock.approvals.contract import DecisionAnswer
+from interlock.tools.contract import Ask, MatchedRule
 
 Ending = Literal["completed", "failed", "cancelled", "terminated", "timed_out", "continued_as_new"]
 

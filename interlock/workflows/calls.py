@@ -20,12 +20,12 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
-from interlock.approvals.contract import JudgeRequest, Verdict
+from interlock.approvals.contract import JudgeRequest
 from interlock.audit.contract import AuditBatch
 from interlock.errors import ActivityFailed, InterlockError, from_code
 from interlock.memory.contract import MemoryAnswers, MemoryBatch
 from interlock.models.contract import ModelAnswer, ModelCall
-from interlock.tools.contract import ToolCall, ToolContract, ToolOutcome
+from interlock.tools.contract import ToolCall, ToolContract, ToolOutcome, Verdict
 from interlock.tools.queues import activity_timeout, queue_of
 from interlock.workflows.contract import NodeCall, NodeTerms, OpenRun, RunTerms
 

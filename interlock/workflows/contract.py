@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.approvals.contract import ApprovalRequest, Verdict
-from interlock.tools.contract import Grant
+from interlock.approvals.contract import ApprovalRequest
+from interlock.tools.contract import Grant, Verdict
 
 RunState = Literal["running", "waiting", "idle", "completed", "failed", "cancelled"]
 """running: the graph moves. waiting: a person has to decide. idle: a conversation waits for a

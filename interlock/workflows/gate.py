@@ -8,11 +8,11 @@ from typing import Any
 
 from temporalio import workflow
 
-from interlock.approvals.contract import ApprovalRequest, Ask, Decision, Kind
+from interlock.approvals.contract import ApprovalRequest, Decision, Kind
 from interlock.approvals.desk import Check
 from interlock.canonical import digest as digest_of
 from interlock.errors import ApprovalExpired
-from interlock.tools.contract import Grant, Risk
+from interlock.tools.contract import Ask, Grant, Risk
 from interlock.workflows.run import Run
 from interlock.workflows.search import RISK, STATUS
 

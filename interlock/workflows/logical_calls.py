@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from interlock.approvals.contract import Verdict
 from interlock.canonical import digest
 from interlock.models.tool_calls import Message, ids_in, with_own_ids
+from interlock.tools.contract import Verdict
 from interlock.workflows.contract import Carried, Granted, Ruled
 
 _KEPT = 32

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest, Verdict
+from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest
 from interlock.errors import (
     ActionDenied,
     ApprovalExpired,
@@ -21,6 +21,7 @@ from interlock.tools.contract import (
     ToolCall,
     ToolContract,
     ToolOutcome,
+    Verdict,
     action_digest,
     effect_key,
     outcome_digest,

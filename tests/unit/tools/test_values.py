@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.approvals.values import duration_text, matches, parse_duration
+from interlock.tools.values import duration_text, matches, parse_duration
 
 
 @pytest.mark.parametrize(
