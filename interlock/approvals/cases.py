@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.approvals.documents import Document, Mistake, allowed
-from interlock.approvals.judge import checked
+from interlock.approvals.judge import asked
 from interlock.approvals.policy import Facts, Policy, TotalsPolicy
 from interlock.context import CallContext
 from interlock.errors import BadArguments
@@ -77,7 +77,7 @@ def verdict_on(
         labels=labels,
     )
     risk = tool.risk_of(canonical)
-    found = checked(policy, policy.judge(tool.contract, canonical, risk, facts))
+    found = asked(policy, tool.contract, canonical, risk, facts)
     return found.model_copy(update={"arguments": canonical})
 
 

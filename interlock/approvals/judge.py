@@ -13,7 +13,7 @@ from interlock.approvals.rules import NOT_ENFORCED, Total
 from interlock.audit.contract import EffectFilter, Effects
 from interlock.context import CallContext
 from interlock.errors import ConfigError
-from interlock.tools.contract import Ask, Verdict
+from interlock.tools.contract import Ask, Risk, ToolContract, Verdict
 from interlock.tools.definition import Tool
 from interlock.tools.values import matches
 
@@ -38,11 +38,11 @@ class Judge:
         """Return the verdict on calling a tool with canonical arguments.
 
         Raises:
-            ConfigError: the tool's risk rule failed, or the policy says what nothing enforces.
+            ConfigError: the tool's risk rule failed, or the policy did, or says what nothing enforces.
         """
         risk = tool.risk_of(arguments)
         facts = Facts(context=context, totals=await self._totals(tool, context))
-        return checked(self._policy, self._policy.judge(tool.contract, arguments, risk, facts))
+        return asked(self._policy, tool.contract, arguments, risk, facts)
 
     async def _totals(self, tool: Tool, context: CallContext) -> dict[str, Decimal]:
         if self._effects is None or not isinstance(self._policy, TotalsPolicy):
@@ -72,13 +72,31 @@ class Judge:
             return None
 
 
-def checked(policy: Policy, verdict: Verdict) -> Verdict:
-    """Return a verdict that a policy may give.
+def asked(
+    policy: Policy,
+    contract: ToolContract,
+    arguments: dict[str, Any],
+    risk: Risk,
+    facts: Facts,
+) -> Verdict:
+    """Return the verdict of a policy, if it is one that a policy may give.
 
     Raises:
-        ConfigError: it is none, or it says what nothing enforces.
+        ConfigError: the policy failed, or its verdict is none, or says what nothing enforces.
     """
     name = type(policy).__name__
+    try:
+        verdict = policy.judge(contract, arguments, risk, facts)
+    except Exception as error:
+        raise ConfigError(
+            f"policy {name!r} failed on {contract.name!r}: {type(error).__name__}: {error}. "
+            "Mend it, and restart the worker."
+        ) from error
+    _check(policy, name, verdict)
+    return verdict
+
+
+def _check(policy: Policy, name: str, verdict: Verdict) -> None:
     if not isinstance(verdict, Verdict):
         raise ConfigError(
             f"policy {name!r} gave a {type(verdict).__name__}. Return an "
@@ -97,4 +115,3 @@ def checked(policy: Policy, verdict: Verdict) -> Verdict:
                 f"policy {name!r}: {field!r} is not enforced yet, and a policy must not say what "
                 "does not hold. Leave it out."
             )
-    return verdict

@@ -138,3 +138,14 @@ async def test_a_policy_in_python_passes_the_same_checks(policy: Said, message: 
     with pytest.raises(ConfigError) as refused:
         await judged(policy, None)
     assert message in refused.value.message
+
+
+async def test_a_policy_in_python_that_fails_is_named() -> None:
+    """The run fails at once, and is not judged for ever."""
+
+    class Broken(Said):
+        def judge(self, *_: Any, **__: Any) -> Verdict:
+            raise KeyError("amount")
+
+    with pytest.raises(ConfigError, match="policy 'Broken' failed on 'refund': KeyError: 'amount'"):
+        await judged(Broken(), None)
