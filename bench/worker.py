@@ -53,7 +53,7 @@ async def interlock(address: str, folder: Path) -> AsyncIterator[None]:
     from bench.graph import SCRIPT
     from interlock.app import App
     from interlock.settings import Settings
-    from interlock.worker import running_workers
+    from interlock.worker import running_workers, settle_heap
 
     (folder / "script.json").write_text(json.dumps(SCRIPT), encoding="utf-8")
     settings = Settings.model_validate(
@@ -66,6 +66,7 @@ async def interlock(address: str, folder: Path) -> AsyncIterator[None]:
         }
     )
     async with App(settings) as app, running_workers(app, await app.connect()):
+        settle_heap()
         yield
 
 

@@ -84,6 +84,7 @@ class App:
         self.runtime: Runtime = load_runtime(settings, agents=agents, tools=tools)
         self.policy: Policy = deployed_policy(settings, self.tools.values())
         self._probe = probe
+        self._terms: dict[str, RunTerms] = {}
         self._stack = AsyncExitStack()
 
     @property
@@ -120,7 +121,7 @@ class App:
                 collection=settings.memory.collection,
             )
         )
-        observer = AuditObserver(self.audit)
+        observer = self._observer = AuditObserver(self.audit)
         self.models = self._model_gateway(observer)
         self.tool_gateway = ToolGateway(
             self.tools.values(),
@@ -201,14 +202,21 @@ class App:
 
     @activity.defn(name="run.open")
     async def open_run(self, opening: OpenRun) -> RunTerms:
-        """Return the release and the limits that a new run keeps to its end."""
+        """Record a run, and return the release and the limits that it keeps to its end."""
+        if opening.agent not in self._terms:
+            self._terms[opening.agent] = self._terms_of(opening.agent)
+        terms = self._terms[opening.agent]
+        await self._observer.run_opened(opening, terms.release, at=_now())
+        return terms
+
+    def _terms_of(self, agent: str) -> RunTerms:
         approvals, limits, temporal = (
             self.settings.approvals,
             self.settings.limits,
             self.settings.temporal,
         )
         return RunTerms(
-            release=self.release_of(opening.agent),
+            release=self.release_of(agent),
             policy=self.policy.version,
             deadline_seconds=approvals.deadline_seconds,
             grant_seconds=approvals.grant_seconds,
@@ -217,6 +225,16 @@ class App:
             signals=limits.signals,
             history_events=temporal.history_events,
             history_bytes=temporal.history_bytes,
+            judged_with_call=self._judged_with_call(agent),
+        )
+
+    def _judged_with_call(self, agent: str) -> tuple[str, ...]:
+        # A call that is held would take a turn of its tool's throttle.
+        tools = cast("Agent", self.runtime.agent(agent)).tools
+        return tuple(
+            tool.name
+            for tool in tools
+            if tool.contract.throttle is None and self._policy_activities.allows(tool)
         )
 
     @activity.defn(name="knowledge.seed")
@@ -244,7 +262,8 @@ class App:
 
     def tool_activities(self) -> list[Activity]:
         """Return the activities of the tool queues."""
-        return [ToolActivities(self.tool_gateway).call_tool]
+        judge = self._policy_activities.judge_call
+        return [ToolActivities(self.tool_gateway, judge).call_tool]
 
     def knowledge_folders(self) -> dict[str, Path]:
         """Return the folders of documents by the names that interlock.toml gives them."""

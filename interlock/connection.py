@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from pydantic import BaseModel
+from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client, Interceptor
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import (
+    PydanticJSONPlainPayloadConverter,
+    PydanticPayloadConverter,
+)
 from temporalio.converter import (
+    CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverter,
     ExternalStorage,
     PayloadConverter,
+    SerializationContext,
 )
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
@@ -33,6 +39,37 @@ _TRACEBACK = 20_000
 
 _DEFAULT_ADDRESS = "localhost:7233"
 _UP_FILE = "up.json"
+
+
+class _Json(PydanticJSONPlainPayloadConverter):
+    """Reads a model by the model itself: an adapter for it would be made anew again and again."""
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        if isinstance(type_hint, type) and issubclass(type_hint, BaseModel):
+            return type_hint.model_validate_json(payload.data)
+        return super().from_payload(payload, type_hint)
+
+
+_json = _Json()
+_CONVERTERS = tuple(
+    _json if isinstance(converter, PydanticJSONPlainPayloadConverter) else converter
+    for converter in PydanticPayloadConverter().converters.values()
+)
+
+
+class SharedConverters(CompositePayloadConverter):
+    """The SDK's pydantic converters, made once for the process.
+
+    The SDK makes a payload converter for each activity and each workflow task; with converters of
+    its own it would cost more than what it converts.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(*_CONVERTERS)
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """Return this: nothing here depends on where a payload belongs."""
+        return self
 
 
 class ShortFailures(DefaultFailureConverter):
@@ -67,8 +104,10 @@ def data_converter(settings: Settings) -> DataConverter:
     """Return the converter that callers, workers and replays of this deployment share."""
     driver = PayloadDriver(payload_store(settings))
     storage = ExternalStorage(drivers=[driver], payload_size_threshold=PAYLOAD_THRESHOLD)
-    return dataclasses.replace(
-        pydantic_data_converter, external_storage=storage, failure_converter_class=ShortFailures
+    return DataConverter(
+        payload_converter_class=SharedConverters,
+        failure_converter_class=ShortFailures,
+        external_storage=storage,
     )
 
 

@@ -16,20 +16,26 @@ INTERVAL_SECONDS = 1.0
 async def heartbeats(*details: Any) -> AsyncIterator[None]:
     """Tell the server every second that this attempt lives; a local activity has nobody to tell.
 
+    Most attempts are over within the first second: one without details costs no heartbeat at all.
+
     Args:
-        details: What the next attempt finds in its `heartbeat_details`.
+        details: What the next attempt finds in its `heartbeat_details`, unless all are 0 or empty.
     """
     if activity.info().is_local:
         yield
         return
-    beating = asyncio.ensure_future(_beat(details))
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
+
+    def beat() -> None:
+        nonlocal timer
+        activity.heartbeat(*details)
+        timer = loop.call_later(INTERVAL_SECONDS, beat)
+
+    timer = loop.call_later(INTERVAL_SECONDS, beat)
+    if any(details):
+        activity.heartbeat(*details)
     try:
         yield
     finally:
-        beating.cancel()
-
-
-async def _beat(details: tuple[Any, ...]) -> None:
-    while True:
-        activity.heartbeat(*details)
-        await asyncio.sleep(INTERVAL_SECONDS)
+        timer.cancel()

@@ -16,6 +16,7 @@ from interlock.audit.contract import AuditEvent, AuditStore, BreakerRow, EventKi
 from interlock.context import CallContext
 from interlock.models.contract import ModelAnswer, ModelCall
 from interlock.tools.contract import ToolCall, ToolOutcome, Verdict
+from interlock.workflows.contract import OpenRun
 
 
 class AuditObserver:
@@ -23,6 +24,17 @@ class AuditObserver:
 
     def __init__(self, store: AuditStore) -> None:
         self._store = store
+
+    async def run_opened(self, opening: OpenRun, release: str, *, at: datetime) -> None:
+        """Record that a run started."""
+        context = CallContext(
+            agent=opening.agent,
+            tenant=opening.tenant,
+            subject=opening.subject,
+            release=release,
+            lineage=opening.lineage,
+        )
+        await self._record("run", opening.agent, "started", context, at, at, outcome="started")
 
     async def model_called(
         self,

@@ -13,7 +13,7 @@ from interlock.approvals.judge import Judge
 from interlock.approvals.policy import Policy
 from interlock.audit.contract import Effects
 from interlock.errors import UnknownTool
-from interlock.tools.contract import Verdict
+from interlock.tools.contract import ToolCall, Verdict
 from interlock.tools.definition import Tool
 
 
@@ -68,6 +68,22 @@ class PolicyActivities:
             UnknownTool: this worker has no such tool.
             ConfigError: the tool's risk rule failed, or the policy gave no verdict that holds.
         """
+        return await self._judge(request)
+
+    async def judge_call(self, call: ToolCall) -> Verdict:
+        """Judge a call in its own activity: see `judge`."""
+        return await self._judge(
+            JudgeRequest(tool=call.tool, arguments=call.arguments, context=call.context)
+        )
+
+    def allows(self, tool: Tool) -> bool:
+        """Whether every call of a tool is allowed, whatever its arguments are."""
+        contract = tool.contract
+        return tool.has_fixed_risk and (
+            self._policy.judge(contract, {}, contract.risk).outcome == "allow"
+        )
+
+    async def _judge(self, request: JudgeRequest) -> Verdict:
         tool = self._tools.get(request.tool)
         if tool is None:
             raise UnknownTool(

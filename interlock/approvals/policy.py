@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -76,7 +77,7 @@ class RiskPolicy(BaseModel):
     medium: Answer
     high: Answer
 
-    @property
+    @cached_property
     def version(self) -> str:
         """First 12 hex digits of the policy's digest."""
         return digest({"policy": "risk", **self.model_dump()})[:12]

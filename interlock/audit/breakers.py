@@ -7,17 +7,20 @@ one makes its probe. What changes is not decided here: see `interlock.tools.brea
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from sqlalchemy import inspect
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection, bindparam, inspect, select, update
 
 from interlock.audit.contract import BreakerRow
 from interlock.audit.database import Database
-from interlock.audit.tables import BreakerTableRow
+from interlock.audit.tables import BREAKERS
 
 Change = Callable[[BreakerRow], BreakerRow]
 """A pure function from a row to the row that takes its place."""
+
+_ALL = select(BREAKERS).order_by(BREAKERS.c.dependency)
+_LOCK = select(BREAKERS).where(BREAKERS.c.dependency == bindparam("name")).with_for_update()
+_CHANGE = update(BREAKERS).where(BREAKERS.c.dependency == bindparam("name"))
 
 
 class SqlBreakers:
@@ -25,13 +28,13 @@ class SqlBreakers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._new = database.insert_new(BREAKERS)
 
     async def read(self) -> list[BreakerRow]:
         """Return every breaker that was ever written, by dependency."""
-        query = select(BreakerTableRow).order_by(col(BreakerTableRow.dependency))
 
-        async def work(session: AsyncSession) -> list[BreakerRow]:
-            return [_public(row) for row in await session.exec(query)]
+        def work(connection: Connection) -> list[BreakerRow]:
+            return [_public(dict(row._mapping)) for row in connection.execute(_ALL)]
 
         return await self._database.read(work)
 
@@ -43,40 +46,27 @@ class SqlBreakers:
         Raises:
             DatabaseBusy: another writer kept a lock for too long; nothing was changed.
         """
-        fresh = BreakerRow(dependency=dependency)
-        new = self._database.insert_new(BreakerTableRow).values(**_values(fresh))
-        query = (
-            select(BreakerTableRow)
-            .where(col(BreakerTableRow.dependency) == dependency)
-            .with_for_update()
-        )
+        fresh, name = BreakerRow(dependency=dependency), {"name": dependency}
 
-        async def work(session: AsyncSession) -> tuple[BreakerRow, BreakerRow]:
-            await session.exec(new)
-            row = (await session.exec(query)).one()
-            before = _public(row)
+        def work(connection: Connection) -> tuple[BreakerRow, BreakerRow]:
+            connection.execute(self._new, _values(fresh))
+            before = _public(dict(connection.execute(_LOCK, name).one()._mapping))
             after = change(before)
-            for name, value in _values(after).items():
-                setattr(row, name, value)
+            connection.execute(_CHANGE, name | _values(after))
             return before, after
 
         return await self._database.write(work)
 
     async def exist(self) -> bool:
         """Whether the database knows breakers; one that no worker of this version opened does not."""
-
-        async def work(session: AsyncSession) -> bool:
-            connection = await session.connection()
-            return await connection.run_sync(
-                lambda found: inspect(found).has_table(BreakerTableRow.__tablename__)
-            )
-
-        return await self._database.read(work)
+        return await self._database.read(
+            lambda connection: inspect(connection).has_table(BREAKERS.name)
+        )
 
 
-def _values(row: BreakerRow) -> dict[str, object]:
+def _values(row: BreakerRow) -> dict[str, Any]:
     return row.model_dump() | {"counts": [list(item) for item in row.counts]}
 
 
-def _public(row: BreakerTableRow) -> BreakerRow:
-    return BreakerRow.model_validate(row, from_attributes=True)
+def _public(row: dict[str, Any]) -> BreakerRow:
+    return BreakerRow.model_validate(row)

@@ -2,8 +2,8 @@
 
 Transactions are short and of two kinds, reading and writing. A writer on SQLite takes the write
 lock when it begins (`BEGIN IMMEDIATE`): a reader that turned into a writer would be refused at
-once, whatever the timeout. Writers of one process queue in order; writers of several processes
-wait for SQLite's own lock.
+once, whatever the timeout. Writers of one process queue in order, and those that wait share a
+commit; writers of several processes wait for SQLite's own lock.
 
 SQLite runs with `synchronous=FULL`, so that what was committed survives a power cut too: a lost claim
 would let an effect be made twice.
@@ -12,29 +12,24 @@ would let an effect be made twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import (
-    AbstractAsyncContextManager,
-    contextmanager,
-    nullcontext,
-)
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic_core import to_json
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlmodel import SQLModel
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from interlock.audit.failures import busy, explained
 from interlock.audit.folders import unwritable
 from interlock.audit.migrations import upgrade
+from interlock.audit.transactions import InPool, InThread, Transactions, Work
 from interlock.errors import ConfigError
 
 T = TypeVar("T")
@@ -63,25 +58,33 @@ class Database:
         self.url = _checked(url)
         self._busy_seconds = busy_seconds
         self._is_sqlite = self.url.drivername == _SQLITE
-        options: dict[str, Any] = {
-            "connect_args": self._connect_args(),
-            "json_serializer": _to_json,
-            "hide_parameters": True,  # errors reach logs and histories; what rows hold must not
-        }
-        if not self._is_sqlite:
-            options["pool_pre_ping"] = True  # a restarted server costs a ping, not a failed call
+        self._readers: Transactions
+        self._writers: Transactions
         try:
-            self._engine = create_async_engine(self.url, **options)
+            self._readers, self._writers = self._sqlite() if self._is_sqlite else self._postgres()
         except ImportError as error:
             raise ConfigError(
                 f"{str(self.url)!r} needs a driver: {error}. Install 'interlock[postgres]'."
             ) from error
-        if self._is_sqlite:
-            _prepare_sqlite(self._engine.sync_engine)
-        self._writer = self._engine.execution_options(**{_WRITES: True})
-        self._turn: AbstractAsyncContextManager[None] = (
-            asyncio.Lock() if self._is_sqlite else nullcontext()
+
+    def _sqlite(self) -> tuple[Transactions, Transactions]:
+        reading, writing = (self._sqlite_engine() for _ in range(2))
+        writing = writing.execution_options(**{_WRITES: True})
+        return InThread(reading, "interlock-reads"), InThread(writing, "interlock-writes")
+
+    def _sqlite_engine(self, **options: Any) -> Engine:
+        url = self.url.set(drivername="sqlite")
+        engine = create_engine(url, connect_args=self._connect_args(), **_OPTIONS, **options)
+        _prepare_sqlite(engine)
+        return engine
+
+    def _postgres(self) -> tuple[Transactions, Transactions]:
+        # A restarted server costs a ping, not a failed call.
+        engine = create_async_engine(
+            self.url, connect_args=self._connect_args(), pool_pre_ping=True, **_OPTIONS
         )
+        pool = InPool(engine)
+        return pool, pool
 
     async def __aenter__(self) -> Self:
         """Open."""
@@ -106,43 +109,26 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection; nothing may use the database any more."""
-        await self._engine.dispose()
+        for transactions in (self._readers, self._writers):
+            await transactions.close()
 
-    async def read(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    async def read(self, work: Work[T]) -> T:
         """Run `work` on one consistent state of the database and return its answer."""
-        return await self._transact(self._engine, work)
+        return await self._readers.run(work)
 
-    async def write(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    async def write(self, work: Work[T]) -> T:
         """Run `work` in a transaction and return its answer: all of it is committed, or nothing.
 
         Raises:
             DatabaseBusy: another writer kept a lock for too long; nothing was changed.
         """
-        async with self._turn:
-            return await self._transact(self._writer, work)
+        return await self._writers.run(work)
 
-    def insert_new(self, table: type[SQLModel]) -> postgresql.Insert | sqlite.Insert:
+    def insert_new(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """Return an INSERT that leaves a row alone when its key is already there."""
         if self._is_sqlite:
             return sqlite.insert(table).on_conflict_do_nothing()
         return postgresql.insert(table).on_conflict_do_nothing()
-
-    async def _transact(
-        self, engine: AsyncEngine, work: Callable[[AsyncSession], Awaitable[T]]
-    ) -> T:
-        async def run() -> T:
-            with explained(self.url):
-                async with AsyncSession(engine) as session, session.begin():
-                    return await work(session)
-
-        # A transaction is never left halfway. Cancelled there, a SQLite connection is closed without
-        # a rollback, and Python keeps the file's write lock until it collects the connection.
-        task = asyncio.create_task(run())
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await asyncio.wait([task])
-            raise
 
     def _connect_args(self) -> dict[str, Any]:
         if self._is_sqlite:
@@ -152,11 +138,13 @@ class Database:
 
     def _migrate(self) -> None:
         # In a thread and with a plain engine: Alembic is not asynchronous.
-        url = self.url.set(drivername="sqlite") if self._is_sqlite else self.url
         with self._folder_lock() if self._is_sqlite else nullcontext():
-            engine = create_engine(url, poolclass=NullPool, connect_args=self._connect_args())
             if self._is_sqlite:
-                _prepare_sqlite(engine)
+                engine = self._sqlite_engine(poolclass=NullPool)
+            else:
+                engine = create_engine(
+                    self.url, poolclass=NullPool, connect_args=self._connect_args()
+                )
             with engine.execution_options(**{_WRITES: True}).begin() as connection:
                 upgrade(connection)
 
@@ -193,6 +181,12 @@ def _checked(url: str) -> URL:
 def _to_json(value: object) -> str:
     # The standard library writes NaN as it is, and Postgres refuses it.
     return to_json(value, inf_nan_mode="strings").decode()
+
+
+_OPTIONS: dict[str, Any] = {
+    "json_serializer": _to_json,
+    "hide_parameters": True,  # errors reach logs and histories; what rows hold must not
+}
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection, select
 
 from interlock.audit.contract import EffectFilter, LedgerState
 from interlock.audit.database import Database
-from interlock.audit.tables import EffectRow
+from interlock.audit.tables import EFFECTS
 
+_EFFECT = EFFECTS.c
 _MADE = (LedgerState.CLAIMED, LedgerState.DONE, LedgerState.UNKNOWN)
 
 
@@ -23,15 +23,15 @@ class SqlEffects:
     async def made(self, where: EffectFilter) -> list[tuple[str, dict[str, Any]]]:
         """Return tool and arguments of each effect that was made, or may have been."""
         query = (
-            select(EffectRow.tool, EffectRow.arguments)
-            .where(col(EffectRow.state).in_(_MADE))
-            .where(col(EffectRow.claimed_at) >= where.since)
-            .where(col(EffectRow.tenant) == where.tenant)
+            select(_EFFECT.tool, _EFFECT.arguments)
+            .where(_EFFECT.state.in_(_MADE))
+            .where(_EFFECT.claimed_at >= where.since)
+            .where(_EFFECT.tenant == where.tenant)
         )
         if where.subject is not None:
-            query = query.where(col(EffectRow.subject) == where.subject)
+            query = query.where(_EFFECT.subject == where.subject)
 
-        async def work(session: AsyncSession) -> list[tuple[str, dict[str, Any]]]:
-            return [(tool, dict(arguments)) for tool, arguments in await session.exec(query)]
+        def work(connection: Connection) -> list[tuple[str, dict[str, Any]]]:
+            return [(tool, dict(arguments)) for tool, arguments in connection.execute(query)]
 
         return await self._database.read(work)

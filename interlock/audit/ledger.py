@@ -10,14 +10,25 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection, bindparam, select, update
 
 from interlock.audit.contract import Claim, ClaimResult, LedgerRow, LedgerState
 from interlock.audit.database import Database
-from interlock.audit.tables import ConsumedDecisionRow, EffectRow
+from interlock.audit.tables import CONSUMED, EFFECTS
 from interlock.canonical import jsonable
 from interlock.errors import DeveloperError, LedgerConflict
+
+_Values = dict[str, Any]
+"""A row of the ledger, by column."""
+
+_EFFECT = EFFECTS.c
+_FIND = select(EFFECTS).where(_EFFECT.effect_key == bindparam("key"))
+# FOR UPDATE holds the row on Postgres; on SQLite a writer holds the whole file already.
+_LOCK = _FIND.with_for_update()
+_CHANGE = update(EFFECTS).where(_EFFECT.effect_key == bindparam("key"))
+_CONSUMED_BY = select(CONSUMED.c.effect_key).where(
+    CONSUMED.c.lineage == bindparam("of_lineage"), CONSUMED.c.request_id == bindparam("request")
+)
 
 _OPEN = (LedgerState.CLAIMED, LedgerState.UNKNOWN)
 _SETTLED = (LedgerState.DONE, LedgerState.FAILED, LedgerState.UNKNOWN)
@@ -29,6 +40,10 @@ class SqlLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._new, self._new_decision = (
+            database.insert_new(table).execution_options(preserve_rowcount=True)
+            for table in (EFFECTS, CONSUMED)
+        )
 
     async def claim(self, claim: Claim) -> ClaimResult:
         """Insert the key as CLAIMED with token 1, or take over a FAILED row with the next token.
@@ -40,17 +55,22 @@ class SqlLedger:
             LedgerConflict: the decision was consumed by another effect (details: `held_by`).
         """
 
-        async def work(session: AsyncSession) -> ClaimResult:
-            row = await self._insert(session, claim)
-            won = row is not None
-            if row is None:
-                row = await _locked(session, claim.effect_key)
-                won = row.state == LedgerState.FAILED
+        def work(connection: Connection) -> ClaimResult:
+            row = _new_row(claim)
+            won = connection.execute(self._new, row).rowcount == 1
+            if not won:
+                row = _locked(connection, claim.effect_key)
+                won = row["state"] == LedgerState.FAILED
                 if won:
-                    _hand_over(row, claim.deadline)
-                    row.call_id, row.request_id = claim.call_id, claim.request_id
+                    row = _hand_over(
+                        connection,
+                        row,
+                        claim.deadline,
+                        call_id=claim.call_id,
+                        request_id=claim.request_id,
+                    )
             if claim.request_id is not None:
-                await self._check_decision(session, claim, claim.request_id, consume=won)
+                self._check_decision(connection, claim, claim.request_id, consume=won)
             return ClaimResult(won=won, row=_public(row))
 
         return await self._database.write(work)
@@ -62,11 +82,11 @@ class SqlLedger:
             LedgerConflict: the ledger has no such effect.
         """
 
-        async def work(session: AsyncSession) -> ClaimResult:
-            row = await _locked(session, effect_key)
-            won = row.token == token and row.state in _OPEN
+        def work(connection: Connection) -> ClaimResult:
+            row = _locked(connection, effect_key)
+            won = row["token"] == token and row["state"] in _OPEN
             if won:
-                _hand_over(row, deadline)
+                row = _hand_over(connection, row, deadline)
             return ClaimResult(won=won, row=_public(row))
 
         return await self._database.write(work)
@@ -80,11 +100,11 @@ class SqlLedger:
             LedgerConflict: the ledger has no such effect.
         """
 
-        async def work(session: AsyncSession) -> bool:
-            row = await _locked(session, effect_key)
-            is_held = row.token == token and row.state == LedgerState.CLAIMED
+        def work(connection: Connection) -> bool:
+            row = _locked(connection, effect_key)
+            is_held = bool(row["token"] == token and row["state"] == LedgerState.CLAIMED)
             if is_held:
-                row.error = why
+                _change(connection, row, error=why)
             return is_held
 
         return await self._database.write(work)
@@ -108,13 +128,13 @@ class SqlLedger:
         """
         _expect(state, _SETTLED)
 
-        async def work(session: AsyncSession) -> bool:
-            row = await _locked(session, effect_key)
-            if row.token != token:
+        def work(connection: Connection) -> bool:
+            row = _locked(connection, effect_key)
+            if row["token"] != token:
                 return False
-            if row.state in _OPEN:
-                _settle(row, state, result, error)
-            return row.state == state
+            if row["state"] in _OPEN:
+                row = _settle(connection, row, state, result, error)
+            return bool(row["state"] == state)
 
         return await self._database.write(work)
 
@@ -130,12 +150,11 @@ class SqlLedger:
         """
         _expect(state, _RESOLVED)
 
-        async def work(session: AsyncSession) -> bool:
-            row = await _locked(session, effect_key)
-            if row.state != LedgerState.UNKNOWN:
+        def work(connection: Connection) -> bool:
+            row = _locked(connection, effect_key)
+            if row["state"] != LedgerState.UNKNOWN:
                 return False
-            row.token += 1
-            _settle(row, state, result, error)
+            _settle(connection, row, state, result, error, token=row["token"] + 1)
             return True
 
         return await self._database.write(work)
@@ -143,9 +162,9 @@ class SqlLedger:
     async def find(self, effect_key: str) -> LedgerRow | None:
         """Return the row of a key."""
 
-        async def work(session: AsyncSession) -> LedgerRow | None:
-            row = await session.get(EffectRow, effect_key)
-            return None if row is None else _public(row)
+        def work(connection: Connection) -> LedgerRow | None:
+            row = connection.execute(_FIND, {"key": effect_key}).one_or_none()
+            return None if row is None else _public(dict(row._mapping))
 
         return await self._database.read(work)
 
@@ -159,81 +178,102 @@ class SqlLedger:
         offset: int = 0,
     ) -> list[LedgerRow]:
         """Return rows whose key has this beginning, oldest claim first."""
-        query = select(EffectRow).order_by(col(EffectRow.claimed_at), col(EffectRow.effect_key))
+        query = select(EFFECTS).order_by(_EFFECT.claimed_at, _EFFECT.effect_key)
+        query = query.limit(limit).offset(offset)
         if beginning:
-            query = query.where(col(EffectRow.effect_key).startswith(beginning, autoescape=True))
+            query = query.where(_EFFECT.effect_key.startswith(beginning, autoescape=True))
         if workflow_id is not None:
-            query = query.where(col(EffectRow.workflow_id) == workflow_id)
+            query = query.where(_EFFECT.workflow_id == workflow_id)
         if state is not None:
-            query = query.where(col(EffectRow.state) == state)
+            query = query.where(_EFFECT.state == state)
 
-        async def work(session: AsyncSession) -> list[LedgerRow]:
-            return [_public(row) for row in await session.exec(query.limit(limit).offset(offset))]
+        def work(connection: Connection) -> list[LedgerRow]:
+            return [_public(dict(row._mapping)) for row in connection.execute(query)]
 
         return await self._database.read(work)
 
-    async def _insert(self, session: AsyncSession, claim: Claim) -> EffectRow | None:
-        values = {
-            **claim.context.model_dump(),
-            **claim.model_dump(exclude={"context", "arguments"}),
-            "arguments": jsonable(claim.arguments),
-            "state": LedgerState.CLAIMED,
-            "token": 1,
-            "error": "",
-            "claimed_at": datetime.now(UTC),
-        }
-        new = self._database.insert_new(EffectRow).values(values).returning(EffectRow)
-        return (await session.exec(new)).scalars().one_or_none()
-
-    async def _check_decision(
-        self, session: AsyncSession, claim: Claim, request_id: str, *, consume: bool
+    def _check_decision(
+        self, connection: Connection, claim: Claim, request_id: str, *, consume: bool
     ) -> None:
         lineage = claim.context.lineage
         if consume:
-            new = self._database.insert_new(ConsumedDecisionRow).values(
-                lineage=lineage,
-                request_id=request_id,
-                effect_key=claim.effect_key,
-                consumed_at=datetime.now(UTC),
-            )
-            if (await session.exec(new.returning(col(ConsumedDecisionRow.effect_key)))).first():
+            decision = {
+                "lineage": lineage,
+                "request_id": request_id,
+                "effect_key": claim.effect_key,
+                "consumed_at": datetime.now(UTC),
+            }
+            if connection.execute(self._new_decision, decision).rowcount == 1:
                 return
-        held = await session.get(ConsumedDecisionRow, (lineage, request_id))
-        if held is not None and held.effect_key != claim.effect_key:
+        asked = {"of_lineage": lineage, "request": request_id}
+        held_by = connection.execute(_CONSUMED_BY, asked).scalar_one_or_none()
+        if held_by not in (None, claim.effect_key):
             raise LedgerConflict(
                 f"The decision on request {request_id!r} was used for another effect of this run; "
                 "a decision counts once. Ask again for this call.",
                 request_id=request_id,
-                held_by=held.effect_key,
+                held_by=held_by,
             )
 
 
-async def _locked(session: AsyncSession, effect_key: str) -> EffectRow:
-    # FOR UPDATE holds the row on Postgres; on SQLite a writer holds the whole file already.
-    query = select(EffectRow).where(col(EffectRow.effect_key) == effect_key).with_for_update()
-    row = (await session.exec(query)).one_or_none()
+def _new_row(claim: Claim) -> _Values:
+    return {
+        **claim.context.model_dump(),
+        **claim.model_dump(exclude={"context", "arguments"}),
+        "arguments": jsonable(claim.arguments),
+        "state": LedgerState.CLAIMED,
+        "token": 1,
+        "error": "",
+        "claimed_at": datetime.now(UTC),
+    }
+
+
+def _locked(connection: Connection, effect_key: str) -> _Values:
+    row = connection.execute(_LOCK, {"key": effect_key}).one_or_none()
     if row is None:
         raise LedgerConflict(
             f"The ledger has no effect {effect_key!r}: claim it first.", effect_key=effect_key
         )
-    return row
+    return dict(row._mapping)
 
 
-def _hand_over(row: EffectRow, deadline: datetime) -> None:
-    row.state = LedgerState.CLAIMED
-    row.token += 1
-    row.deadline = deadline
-    row.claimed_at = datetime.now(UTC)
-    row.settled_at = None
-    row.result = None
-    row.error = ""
+def _hand_over(connection: Connection, row: _Values, deadline: datetime, **more: Any) -> _Values:
+    return _change(
+        connection,
+        row,
+        state=LedgerState.CLAIMED,
+        token=row["token"] + 1,
+        deadline=deadline,
+        claimed_at=datetime.now(UTC),
+        settled_at=None,
+        result=None,
+        error="",
+        **more,
+    )
 
 
-def _settle(row: EffectRow, state: LedgerState, result: Any, error: str) -> None:
-    row.state = state
-    row.result = jsonable(result)
-    row.error = error
-    row.settled_at = datetime.now(UTC)
+def _settle(
+    connection: Connection,
+    row: _Values,
+    state: LedgerState,
+    result: Any,
+    error: str,
+    **more: Any,
+) -> _Values:
+    return _change(
+        connection,
+        row,
+        state=state,
+        result=jsonable(result),
+        error=error,
+        settled_at=datetime.now(UTC),
+        **more,
+    )
+
+
+def _change(connection: Connection, row: _Values, **changes: Any) -> _Values:
+    connection.execute(_CHANGE, {"key": row["effect_key"], **changes})
+    return row | changes
 
 
 def _expect(state: LedgerState, allowed: tuple[LedgerState, ...]) -> None:
@@ -241,5 +281,5 @@ def _expect(state: LedgerState, allowed: tuple[LedgerState, ...]) -> None:
         raise DeveloperError(f"{state!r} ends no effect here. Allowed: {', '.join(allowed)}.")
 
 
-def _public(row: EffectRow) -> LedgerRow:
-    return LedgerRow.model_validate(row, from_attributes=True)
+def _public(row: _Values) -> LedgerRow:
+    return LedgerRow.model_validate({**row, "context": row})

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import sqlalchemy
-from sqlalchemy import ColumnElement, case, func
-from sqlmodel import col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from interlock.audit.contract import AuditEvent, EventFilter, ModelUsage
 from interlock.audit.database import Database
-from interlock.audit.tables import EventRow
+from interlock.audit.tables import EVENTS
 from interlock.canonical import jsonable
+
+_EVENT = EVENTS.c
 
 
 class SqlAuditStore:
@@ -20,6 +20,7 @@ class SqlAuditStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._new = database.insert_new(EVENTS).execution_options(preserve_rowcount=True)
 
     async def record(self, events: Sequence[AuditEvent]) -> int:
         """Write events, in their order, and return how many were new.
@@ -31,60 +32,49 @@ class SqlAuditStore:
         if not events:
             return 0
         rows = [_values(event) for event in events]
-        new = self._database.insert_new(EventRow).returning(col(EventRow.seq))
-
-        async def work(session: AsyncSession) -> int:
-            # On the connection, because the session's own bulk insert does not know of conflicts.
-            connection = await session.connection()
-            return len((await connection.execute(new, rows)).all())
-
-        return await self._database.write(work)
+        return await self._database.write(lambda found: found.execute(self._new, rows).rowcount)
 
     async def events(self, where: EventFilter) -> list[AuditEvent]:
         """Read events, oldest first."""
         query = (
-            select(EventRow)
+            select(EVENTS)
             .where(*_conditions(where))
-            .order_by(col(EventRow.started_at), col(EventRow.seq))
+            .order_by(_EVENT.started_at, _EVENT.seq)
             .limit(where.limit)
             .offset(where.offset)
         )
 
-        async def work(session: AsyncSession) -> list[AuditEvent]:
-            return [_event(row) for row in await session.exec(query)]
+        def work(connection: Connection) -> list[AuditEvent]:
+            return [_event(row) for row in connection.execute(query)]
 
         return await self._database.read(work)
 
     async def count(self, where: EventFilter) -> int:
         """Count the events that match, whatever `limit` and `offset` say."""
-        query = select(func.count()).select_from(EventRow).where(*_conditions(where))
-
-        async def work(session: AsyncSession) -> int:
-            return (await session.exec(query)).one()
-
-        return await self._database.read(work)
+        query = select(func.count()).select_from(EVENTS).where(*_conditions(where))
+        return await self._database.read(lambda connection: connection.execute(query).scalar_one())
 
     async def usage(self, where: EventFilter) -> list[ModelUsage]:
         """Add up the matching model calls of each workflow, by workflow id."""
-        unpriced = case((col(EventRow.cost_usd).is_(None), 1), else_=0)
+        unpriced = case((_EVENT.cost_usd.is_(None), 1), else_=0)
         query = (
-            sqlalchemy.select(
-                col(EventRow.workflow_id),
+            select(
+                _EVENT.workflow_id,
                 func.count().label("calls"),
                 func.sum(unpriced).label("unpriced_calls"),
-                func.coalesce(func.sum(EventRow.cost_usd), 0.0).label("cost_usd"),
-                func.sum(EventRow.input_tokens).label("input_tokens"),
-                func.sum(EventRow.output_tokens).label("output_tokens"),
+                func.coalesce(func.sum(_EVENT.cost_usd), 0.0).label("cost_usd"),
+                func.sum(_EVENT.input_tokens).label("input_tokens"),
+                func.sum(_EVENT.output_tokens).label("output_tokens"),
             )
-            .where(col(EventRow.kind) == "model_call", *_conditions(where))
-            .group_by(col(EventRow.workflow_id))
-            .order_by(col(EventRow.workflow_id))
+            .where(_EVENT.kind == "model_call", *_conditions(where))
+            .group_by(_EVENT.workflow_id)
+            .order_by(_EVENT.workflow_id)
             .limit(where.limit)
             .offset(where.offset)
         )
 
-        async def work(session: AsyncSession) -> list[ModelUsage]:
-            rows = await (await session.connection()).execute(query)
+        def work(connection: Connection) -> list[ModelUsage]:
+            rows = connection.execute(query)
             return [ModelUsage.model_validate(row, from_attributes=True) for row in rows]
 
         return await self._database.read(work)
@@ -92,13 +82,13 @@ class SqlAuditStore:
 
 def _conditions(where: EventFilter) -> list[ColumnElement[bool]]:
     wanted = {
-        col(EventRow.workflow_id): where.workflow_id,
-        col(EventRow.kind): where.kind,
-        col(EventRow.tenant): where.tenant,
+        _EVENT.workflow_id: where.workflow_id,
+        _EVENT.kind: where.kind,
+        _EVENT.tenant: where.tenant,
     }
     conditions = [column == value for column, value in wanted.items() if value is not None]
     if where.since is not None:
-        conditions.append(col(EventRow.started_at) >= where.since)
+        conditions.append(_EVENT.started_at >= where.since)
     return conditions
 
 
@@ -107,5 +97,6 @@ def _values(event: AuditEvent) -> dict[str, object]:
     return values | event.context.model_dump() | {"details": jsonable(event.details)}
 
 
-def _event(row: EventRow) -> AuditEvent:
-    return AuditEvent.model_validate(row, from_attributes=True)
+def _event(row: Row[Any]) -> AuditEvent:
+    values = dict(row._mapping)
+    return AuditEvent.model_validate({**values, "context": values})

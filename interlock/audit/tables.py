@@ -15,8 +15,6 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from interlock.context import CallContext
-
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -57,11 +55,6 @@ class _InContext(_Table):
     release: str = Field(sa_type=AnyText)
     lineage: str = Field(sa_type=AnyText)
     node: str = Field(sa_type=AnyText)
-
-    @property
-    def context(self) -> CallContext:
-        """The call context that the row was written with."""
-        return CallContext.model_validate(self, from_attributes=True)
 
 
 class EventRow(_InContext, table=True):
@@ -148,3 +141,9 @@ class BreakerTableRow(_Table, table=True):
     changed_at: datetime | None
     why: str = Field(sa_type=AnyText)
     counts: list[list[int]] = Field(sa_type=JSON)
+
+
+EVENTS = metadata.tables["audit_event"]
+EFFECTS = metadata.tables["effect"]
+CONSUMED = metadata.tables["consumed_decision"]
+BREAKERS = metadata.tables["breaker"]

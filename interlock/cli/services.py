@@ -82,7 +82,7 @@ async def _database_server(url: str) -> Finding:
     try:
         database = Database(url)
         try:
-            await database.read(lambda session: session.connection())
+            await database.read(lambda _: None)
         finally:
             await database.close()
     except InterlockError as error:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Protocol
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
-from pydantic import ValidationError
 
 from interlock.canonical import digest
 from interlock.context import CallContext
@@ -21,10 +20,10 @@ from interlock.errors import (
     ModelFileCorrupt,
     ModelMissing,
     ModelUnavailable,
-    PayloadMissing,
     RunCancelled,
 )
 from interlock.models.asking import ask
+from interlock.models.bindings import BindingStore
 from interlock.models.contract import Binding, Candidate, ModelAnswer, ModelCall, PayloadStore
 from interlock.models.messages import from_json, to_json
 from interlock.models.prices import usage_of
@@ -97,7 +96,7 @@ class ModelGateway:
         self._roles = {role: tuple(candidates) for role, candidates in roles.items()}
         self._providers = providers
         self._transcripts = transcripts
-        self._payloads = payloads
+        self._bindings = BindingStore(payloads)
         self._observer = observer
         self._home = _running_loop()
 
@@ -169,18 +168,10 @@ class ModelGateway:
 
     async def _binding(self, call: ModelCall) -> tuple[Binding, str]:
         if call.binding is not None:
-            # In the order of the keys as they came: a model writes its answer in a schema's order.
-            data = call.binding.model_dump_json(by_alias=True).encode()
-            return call.binding, await self._payloads.put(data)
+            return call.binding, await self._bindings.put(call.binding)
         if not call.binding_ref:
             return Binding(), ""
-        data = await self._payloads.get(call.binding_ref)
-        try:
-            return Binding.model_validate_json(data), call.binding_ref
-        except ValidationError as error:
-            raise PayloadMissing(
-                f"Payload {call.binding_ref!r} is not a binding: {error}", ref=call.binding_ref
-            ) from error
+        return await self._bindings.get(call.binding_ref), call.binding_ref
 
     async def _first_answer(self, call: ModelCall, prompt: _Prompt) -> ModelAnswer:
         failed: list[tuple[Candidate, Exception]] = []

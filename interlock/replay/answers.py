@@ -36,10 +36,24 @@ _ROLES = {
 }
 
 
-def call_step(event_id: int, at: datetime, call: Call, answer: Answer) -> Step | None:
-    """Return the step of a call that is over; None for the audit's own, which is no step."""
+def call_steps(event_id: int, at: datetime, call: Call, answer: Answer) -> list[Step]:
+    """Return the steps of a call that is over.
+
+    The audit's own calls are none. A tool call that was judged on the way is two.
+    """
     if call.name == AUDIT:
-        return None
+        return []
+    verdict = answer.result.get("verdict") if isinstance(answer.result, dict) else None
+    if call.name != "tool.call" or not verdict:
+        return [_step(event_id, at, call, answer)]
+    asked = {"tool": call.subject, "arguments": (call.question or {}).get("arguments")}
+    judged = Call(name="policy.judge", key=call.key, local=True, question=asked)
+    steps = [_step(event_id, at, judged, Answer(result=verdict))]
+    is_held = answer.result.get("status") == "held"
+    return steps if is_held else [*steps, _step(event_id, at, call, answer)]
+
+
+def _step(event_id: int, at: datetime, call: Call, answer: Answer) -> Step:
     common = {
         "event_id": event_id,
         "at": at,

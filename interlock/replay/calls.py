@@ -189,6 +189,8 @@ def _marker_data(event: HistoryEvent) -> dict[str, Any]:
 
 def _repeated(name: str, result: Any) -> dict[str, Any] | None:
     key = _REPEATED.get(name)
+    if name == "tool.call" and isinstance(result, dict):
+        result = result.get("verdict")
     if key is None or not isinstance(result, dict) or result.get(key) is None:
         return None
     return {key: result[key]}

@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from interlock.approvals.contract import DecisionAnswer
 from interlock.models.tool_calls import made_id
 from interlock.payloads import first, plain, put_back
-from interlock.replay.answers import call_step
+from interlock.replay.answers import call_steps
 from interlock.replay.calls import (
     Answer,
     Call,
@@ -77,15 +77,15 @@ class StepReader:
         read = _READERS.get(kind)
         found = read(self, event, getattr(event, kind)) if read else []
         for step in found:
-            self._remember(step)
+            self._remember(step, alone=len(found) == 1)
         return [*steps, *found]
 
     def _opened(self) -> list[Step]:
         opening, self._opening = self._opening, []
         return list(opening)
 
-    def _remember(self, step: Step) -> None:
-        """Keep what a later request may be about."""
+    def _remember(self, step: Step, *, alone: bool) -> None:
+        """Keep what a later request may be about, or a later call that was judged before."""
         if isinstance(step, ModelCalled) and step.answer is not None:
             for index, call in enumerate(step.answer.tool_calls):
                 # A run gives a call whose id was used before an id of its own.
@@ -93,7 +93,12 @@ class StepReader:
                 self._wanted |= dict.fromkeys(ids, call)
         elif isinstance(step, Judged) and step.outcome == "ask":
             self._to_ask.append(step)
-        elif isinstance(step, Judged) and step.outcome == "allow" and step.arguments is not None:
+        elif (
+            isinstance(step, Judged)
+            and step.outcome == "allow"
+            and step.arguments is not None
+            and alone
+        ):
             self._allowed.judged(step.tool, step.arguments)
 
     # The run itself.
@@ -185,18 +190,18 @@ class StepReader:
         begun, attempts = self._begun.pop(data.scheduled_event_id, (_at(event), 1))
         seconds = (_at(event) - begun).total_seconds()
         answer = Answer(**how, attempts=attempts, seconds=seconds)
-        step = call_step(event.event_id, _at(event), call, answer)
-        return [step] if step is not None else []
+        return call_steps(event.event_id, _at(event), call, answer)
 
     def _marker(self, event: HistoryEvent, _: Any) -> list[Step]:
         call = local_call(event)
         if call is None:
             return []
         answer = local_answer(event, self._clock)
-        step = call_step(event.event_id, _at(event), call, answer) if answer else None
-        if isinstance(step, ToolCalled) and step.arguments is None:
-            step = step.model_copy(update={"arguments": self._allowed.over(step.tool)})
-        return [step] if step is not None else []
+        steps = call_steps(event.event_id, _at(event), call, answer) if answer else []
+        if len(steps) == 1 and isinstance(steps[0], ToolCalled) and steps[0].arguments is None:
+            known = self._allowed.over(steps[0].tool)
+            return [steps[0].model_copy(update={"arguments": known})]
+        return steps
 
     # People.
 

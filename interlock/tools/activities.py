@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
@@ -9,12 +10,15 @@ from temporalio.exceptions import ApplicationError
 
 from interlock.errors import CircuitOpen, ToolUnavailable
 from interlock.heartbeats import heartbeats
-from interlock.tools.contract import ToolCall, ToolOutcome
+from interlock.tools.contract import ToolCall, ToolOutcome, Verdict
 from interlock.tools.gateway import ToolGateway
 
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
 """As in the retry policy that the door gives."""
+
+Judge = Callable[[ToolCall], Awaitable[Verdict]]
+"""Asks the policy about a call, and records its verdict."""
 
 
 class ToolActivities:
@@ -25,10 +29,12 @@ class ToolActivities:
 
     Args:
         gateway: Where calls are carried out.
+        judge: Who judges calls that nobody has judged; without it they are refused.
     """
 
-    def __init__(self, gateway: ToolGateway) -> None:
+    def __init__(self, gateway: ToolGateway, judge: Judge | None = None) -> None:
         self._gateway = gateway
+        self._judge = judge
 
     @activity.defn(name="tool.call")
     async def call_tool(self, call: ToolCall) -> ToolOutcome:
@@ -43,7 +49,7 @@ class ToolActivities:
         attempt = activity.info().attempt - waited
         async with heartbeats(waited):
             try:
-                return await self._gateway.run(call, attempt=attempt)
+                return await self._run(call, attempt)
             except (CircuitOpen, ToolUnavailable) as error:
                 if isinstance(error, CircuitOpen):
                     activity.heartbeat(waited + 1)
@@ -54,6 +60,21 @@ class ToolActivities:
                     type=error.code,
                     next_retry_delay=_delay(error, attempt),
                 ) from error
+
+    async def _run(self, call: ToolCall, attempt: int) -> ToolOutcome:
+        if not call.unjudged or self._judge is None:
+            return await self._gateway.run(call, attempt=attempt)
+        verdict, info = None, activity.info()
+        # A row says that an attempt before this one was allowed: what it began has to be ended.
+        if info.attempt == 1 or not await self._gateway.has_row(call):
+            verdict = await self._judge(call)
+            if verdict.outcome != "allow":
+                return ToolOutcome(status="held", verdict=verdict)
+        judged = {"unjudged": False, "policy": verdict.policy if verdict else ""}
+        outcome = await self._gateway.run(call.model_copy(update=judged), attempt=attempt)
+        if verdict and not info.is_local:  # the history has the arguments of this call
+            verdict = verdict.model_copy(update={"arguments": {}})
+        return outcome.model_copy(update={"verdict": verdict})
 
 
 def _waited() -> int:

@@ -183,6 +183,8 @@ class ToolCall(BaseModel):
     context: CallContext
     policy: str = ""
     """Version of the policy that judged the call."""
+    unjudged: bool = False
+    """Nobody judged it yet: its activity does, before anything else."""
     grant: Grant | None = None
     must_have_grant: bool = False
     """True when the verdict was `ask`: without a valid grant nothing is called."""
@@ -204,9 +206,10 @@ class ToolOutcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    status: Literal["done", "retry", "failed", "unknown", "refused"]
+    status: Literal["done", "retry", "failed", "unknown", "refused", "held"]
     """done: `result`. retry: the model should correct `message`. failed: a clear no. unknown:
-    nobody can tell, a person is asked. refused: the grant does not hold (`code` says why)."""
+    nobody can tell, a person is asked. refused: the grant does not hold (`code` says why). held:
+    it came unjudged, and `verdict` does not allow it."""
     result: Any = None
     code: str = ""
     message: str = ""
@@ -214,6 +217,9 @@ class ToolOutcome(BaseModel):
     """The result was already in the ledger: the effect was not made again."""
     known: dict[str, Any] = Field(default_factory=dict)
     """With `unknown`: what is known, for the person who is asked."""
+    verdict: Verdict | None = None
+    """What the policy said of a call that came unjudged. None when it was made again after an
+    attempt that had been allowed."""
 
 
 def action_digest(

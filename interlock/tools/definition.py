@@ -99,6 +99,11 @@ class Tool(BaseTool):
         """The model that a chat model is shown: all of the arguments, none is injected."""
         return self.arguments_model
 
+    @property
+    def has_fixed_risk(self) -> bool:
+        """Whether the risk of a call does not depend on its arguments."""
+        return self._rule is None
+
     def validate_arguments(self, arguments: Any) -> dict[str, Any]:
         """Return the arguments as canonical JSON data, defaults filled in.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -22,7 +23,7 @@ from interlock.errors import (
 )
 from interlock.tools.attempt import Ended, Job, Parts, Probe
 from interlock.tools.breaker import breakers_of
-from interlock.tools.calling import Caller
+from interlock.tools.calling import Caller, Function
 from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome, action_digest
 from interlock.tools.definition import Tool
 from interlock.tools.dependencies import Dependencies
@@ -101,6 +102,10 @@ class ToolGateway:
         for tool in self._tools.values():
             tool.implementation()
             tool.reconciler()
+
+    async def has_row(self, call: ToolCall) -> bool:
+        """Whether the ledger knows the effect of a call: an attempt has claimed it."""
+        return await self._parts.ledger.find(call.effect_key) is not None
 
     async def run(self, call: ToolCall, *, attempt: int = 1) -> ToolOutcome:
         """Carry out one attempt at a call.
@@ -184,6 +189,8 @@ class ToolGateway:
 
 def _refuse(call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
     """Check that the grant is for exactly this action; its expiry is checked before each call."""
+    if call.unjudged:
+        return refused("NOT_JUDGED", f"{call.tool!r} was called before the policy was asked.")
     grant = call.grant
     if grant is None:
         if not call.must_have_grant:
@@ -206,9 +213,14 @@ def _refuse(call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
 
 def _taken_by(tool: Tool, call: ToolCall, arguments: dict[str, Any]) -> dict[str, Any]:
     typed = tool.typed_arguments(arguments)
-    if CALL_PARAMETER in inspect.signature(tool.implementation()).parameters:
+    if _takes_call(tool.implementation()):
         typed[CALL_PARAMETER] = call
     return typed
+
+
+@functools.lru_cache(maxsize=1024)
+def _takes_call(function: Function) -> bool:
+    return CALL_PARAMETER in inspect.signature(function).parameters
 
 
 def _after_failed_read(job: Job, error: Exception, wait: dict[str, float]) -> ToolOutcome:

@@ -97,6 +97,9 @@ class RunTerms(_Data):
     signals: int
     history_events: int
     history_bytes: int
+    judged_with_call: tuple[str, ...] = ()
+    """Tools whose calls the policy allowed, whatever their arguments, when the run was opened: they
+    are judged in the activity that makes them, and not by one of their own before it."""
 
 
 class OpenRun(_Data):

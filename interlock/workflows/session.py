@@ -132,7 +132,8 @@ class Session:
                 search.STATUS.value_set("running"),
             ]
         )
-        run.note("run", request.agent, "continued" if carried else "started", workflow.now())
+        if carried:  # the activity that opens a run has recorded it
+            run.note("run", request.agent, "continued", workflow.now())
         return run
 
     async def _turns(

@@ -92,22 +92,43 @@ class ToolDoor:
             self._run.logical_calls.end(call_id)
 
     async def _judge_and_run(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Any:
+        if self._is_judged_with_call(tool, arguments, call_id):
+            call = self._call_of(tool, arguments, call_id, unjudged=True)
+            outcome = await calls.call_tool(tool.contract, call, summary=_summary(call))
+            if outcome.verdict is not None:
+                name = tool.contract.name
+                self._run.logical_calls.judged(call_id, name, arguments, outcome.verdict)
+            if outcome.status != "held":
+                return await self._until_known(tool, call, outcome)
         verdict = await self._judge(tool, arguments, call_id)
         policy, grant = verdict.policy, None
         if verdict.outcome == "ask":
             given = await self._decide(tool, arguments, verdict, call_id)
             arguments, grant, policy = given.arguments, given.grant, given.policy
-        call = ToolCall(
+        must_have_grant = verdict.outcome == "ask"
+        call = self._call_of(
+            tool, arguments, call_id, policy=policy, grant=grant, must_have_grant=must_have_grant
+        )
+        outcome = await calls.call_tool(tool.contract, call, summary=_summary(call))
+        return await self._until_known(tool, call, outcome)
+
+    def _is_judged_with_call(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> bool:
+        name = tool.contract.name
+        if name not in self._run.terms.judged_with_call:
+            return False
+        return self._run.logical_calls.verdict(call_id, name, arguments) is None
+
+    def _call_of(
+        self, tool: Tool, arguments: dict[str, Any], call_id: str, **terms: Any
+    ) -> ToolCall:
+        return ToolCall(
             call_id=call_id,
             tool=tool.contract.name,
             arguments=arguments,
             effect_key=self._effect_key(tool, arguments, call_id),
             context=self._run.context(),
-            policy=policy,
-            grant=grant,
-            must_have_grant=verdict.outcome == "ask",
+            **terms,
         )
-        return await self._until_known(tool, call)
 
     async def _judge(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Verdict:
         """Return the verdict on this logical call, now or before a retry of it."""
@@ -192,13 +213,11 @@ class ToolDoor:
         grant = self._gate.grant(request, decision, action)
         return Granted(arguments=arguments, grant=grant, policy=policy)
 
-    async def _until_known(self, tool: Tool, call: ToolCall) -> Any:
-        summary = f"tool {call.tool} [{call.context.node}]"
-        while True:
-            outcome = await calls.call_tool(tool.contract, call, summary=summary)
-            if outcome.status != "unknown":
-                return self._result(call, outcome)
+    async def _until_known(self, tool: Tool, call: ToolCall, outcome: ToolOutcome) -> Any:
+        while outcome.status == "unknown":
             call = await self._ask_what_happened(tool, call, outcome)
+            outcome = await calls.call_tool(tool.contract, call, summary=_summary(call))
+        return self._result(call, outcome)
 
     async def _ask_what_happened(
         self, tool: Tool, call: ToolCall, outcome: ToolOutcome
@@ -224,6 +243,7 @@ class ToolDoor:
             ) from error
         return call.model_copy(
             update={
+                "unjudged": False,
                 "resolution": decision.verb,
                 "resolved_result": decision.result,
                 "resolved_token": outcome.known.get("token"),
@@ -234,3 +254,7 @@ class ToolDoor:
         if outcome.status == "done":
             self._run.count_tool()
         return result_of(call, outcome)
+
+
+def _summary(call: ToolCall) -> str:
+    return f"tool {call.tool} [{call.context.node}]"

@@ -183,7 +183,7 @@ async def _asks(answer: Any, state: Everything) -> Command[Any]:
 
 
 async def test_changed_arguments_of_a_local_call_are_named() -> None:
-    """A history has no input of a local call, but its verdict says what was judged."""
+    """A history has no input of a local call, but its answer has a verdict that says what was judged."""
 
     async def looks_up_another(part: Part) -> dict[str, Any]:
         return {"prices": [await price_of.ainvoke({"article": part["article"].upper()})]}
@@ -192,7 +192,7 @@ async def test_changed_arguments_of_a_local_call_are_named() -> None:
     assert report.same_path
     found = report.divergences[0]
     assert (found.kind, found.node) == ("arguments", "look_up")
-    assert found.actual == "verdict on 'price_of' in node 'look_up'"
+    assert found.actual == "tool call 'price_of' in node 'look_up'"
     assert found.changes == (Change(path="arguments.article", recorded="lamp", today="LAMP"),)
 
 

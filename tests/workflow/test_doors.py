@@ -176,7 +176,7 @@ async def test_every_command_is_named_for_people(run: Finished) -> None:
         "open the run",
         *(f"memory {op} [remember]" for op in ("put", "get", "search", "list")),
         "model fast [use]",
-        *(f"verdict on {name}" for name in ("price_of", "weather", "pay_small", "pay")),
+        *(f"verdict on {name}" for name in ("weather", "pay")),
         *(f"tool {name} [use]" for name in ("price_of", "weather", "pay_small", "pay")),
         "node count_shelves",
         "audit",

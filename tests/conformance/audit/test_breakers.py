@@ -84,8 +84,5 @@ async def test_a_database_of_an_older_version_has_none(database):
     store = SqlBreakers(database)
     assert await store.exist()
 
-    async def forget(session):
-        await session.exec(text("DROP TABLE breaker"))
-
-    await database.write(forget)
+    await database.write(lambda connection: connection.execute(text("DROP TABLE breaker")))
     assert not await store.exist()

@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
-from sqlmodel import select
+from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy.util import await_only
 
 from interlock.audit.contract import EventFilter, LedgerState
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
 from interlock.audit.migrations import VERSION_TABLE, upgrade
 from interlock.audit.store import SqlAuditStore
-from interlock.audit.tables import EffectRow, metadata
+from interlock.audit.tables import EFFECTS, metadata
 from interlock.errors import ConfigError, DatabaseBusy
 
 
 async def run(database: Database, function, *args):
     """Call a function with the connection of a writing transaction."""
+    return await database.write(lambda connection: function(connection, *args))
 
-    async def work(session):
-        return await (await session.connection()).run_sync(function, *args)
 
-    return await database.write(work)
+class Pause:
+    """A point in a work at which it waits, whatever thread it runs in."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.reached, self.go_on = asyncio.Event(), asyncio.Event()
+
+    def __call__(self, connection: Connection) -> None:
+        """Wait in the work until the test says to go on."""
+        self.loop.call_soon_threadsafe(self.reached.set)
+        if connection.dialect.is_async:
+            await_only(self.go_on.wait())
+        else:
+            asyncio.run_coroutine_threadsafe(self.go_on.wait(), self.loop).result(10)
 
 
 async def test_migrations_make_what_the_models_say(database):
@@ -91,19 +104,18 @@ async def test_opened_twice_at_once(url):
 async def test_second_migration_waits_for_the_first(url, tmp_path):
     """A database that is being migrated is opened when that is done, and finds nothing to do."""
     (tmp_path / "data").mkdir()
-    migrated, go_on = asyncio.Event(), asyncio.Event()
+    pause = Pause()
     first, second = Database(url), Database(url)
 
-    async def migrate(session):
-        await (await session.connection()).run_sync(upgrade)
-        migrated.set()
-        await go_on.wait()
+    def migrate(connection):
+        upgrade(connection)
+        pause(connection)
 
     migrating = asyncio.create_task(first.write(migrate))
-    await migrated.wait()
+    await pause.reached.wait()
     opening = asyncio.create_task(second.open())
     done, _ = await asyncio.wait([opening], timeout=0.5)
-    go_on.set()
+    pause.go_on.set()
     await asyncio.gather(migrating, opening)
 
     assert not done
@@ -126,17 +138,21 @@ async def test_newer_database_is_refused(url):
 async def test_locked_database_is_busy(url, database, make_event):
     """A writer that gets no lock in time is told so, and may come again."""
     async with Database(url, busy_seconds=0.1) as impatient:
-        store = SqlAuditStore(impatient)
+        store, pause = SqlAuditStore(impatient), Pause()
 
-        async def hold(session):
-            connection = await session.connection()
+        def hold(connection):
             if connection.dialect.name == "postgresql":
-                await connection.execute(text("LOCK TABLE audit_event IN EXCLUSIVE MODE"))
-            with pytest.raises(DatabaseBusy, match="did not give a lock in time") as busy:
-                await store.record([make_event("e1")])
-            return busy.value
+                connection.execute(text("LOCK TABLE audit_event IN EXCLUSIVE MODE"))
+            pause(connection)
 
-        assert (await database.write(hold)).retryable
+        holding = asyncio.create_task(database.write(hold))
+        await pause.reached.wait()
+        with pytest.raises(DatabaseBusy, match="did not give a lock in time") as busy:
+            await store.record([make_event("e1")])
+        pause.go_on.set()
+        await holding
+
+        assert busy.value.retryable
         assert await store.record([make_event("e1")]) == 1
 
 
@@ -158,22 +174,25 @@ async def test_writers_on_two_connections_wait_for_each_other(url, ledger, make_
 async def test_reading_does_not_wait_for_a_writer(database, store, make_event):
     """A reader sees the last committed state while a writer is at work."""
     await store.record([make_event("e1")])
+    pause = Pause()
 
-    async def write(session):
-        session.add(_effect("k1"))
-        await session.flush()
-        return await store.count(EventFilter()), await database.read(_effects)
+    def write(connection):
+        _add(connection, "k1")
+        pause(connection)
 
-    assert await database.write(write) == (1, [])
+    writing = asyncio.create_task(database.write(write))
+    await pause.reached.wait()
+    assert (await store.count(EventFilter()), await database.read(_effects)) == (1, [])
+    pause.go_on.set()
+    await writing
     assert await database.read(_effects) == ["k1"]
 
 
 async def test_error_undoes_a_transaction(database):
     """What was written before an error is not there afterwards."""
 
-    async def fail(session):
-        session.add(_effect("k1"))
-        await session.flush()
+    def fail(connection):
+        _add(connection, "k1")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -184,22 +203,20 @@ async def test_error_undoes_a_transaction(database):
 
 async def test_cancelled_transaction_is_whole(database):
     """A transaction whose caller is cancelled ends first, and is committed whole."""
-    begun, go_on = asyncio.Event(), asyncio.Event()
+    pause = Pause()
 
-    async def write(session):
-        session.add(_effect("k1"))
-        await session.flush()
-        begun.set()
-        await go_on.wait()
-        session.add(_effect("k2"))
+    def write(connection):
+        _add(connection, "k1")
+        pause(connection)
+        _add(connection, "k2")
 
     caller = asyncio.create_task(database.write(write))
-    await begun.wait()
+    await pause.reached.wait()
     caller.cancel()
     for _ in range(10):
         await asyncio.sleep(0)
     assert not caller.done()
-    go_on.set()
+    pause.go_on.set()
 
     with pytest.raises(asyncio.CancelledError):
         await caller
@@ -225,19 +242,17 @@ async def test_cancelled_writers_leave_no_lock(url, make_claim):
         assert len(await ledger.rows(state=LedgerState.CLAIMED)) == 30
 
 
-async def _effects(session):
-    return list(await session.exec(select(EffectRow.effect_key).order_by(EffectRow.effect_key)))
+def _effects(connection):
+    return list(connection.execute(select(EFFECTS.c.effect_key).order_by("effect_key")).scalars())
 
 
-def _effect(key: str) -> EffectRow:
-    return EffectRow.model_validate(
-        dict.fromkeys(EffectRow.model_fields, "")
-        | {
-            "effect_key": key,
-            "arguments": {},
-            "token": 1,
-            "deadline": "2030-01-01T00:00:00Z",
-            "claimed_at": "2030-01-01T00:00:00Z",
-            "settled_at": None,
-        }
-    )
+def _add(connection, key):
+    row = dict.fromkeys(EFFECTS.c.keys(), "") | {
+        "effect_key": key,
+        "arguments": {},
+        "token": 1,
+        "deadline": datetime(2030, 1, 1, tzinfo=UTC),
+        "claimed_at": datetime(2030, 1, 1, tzinfo=UTC),
+        "settled_at": None,
+    }
+    connection.execute(EFFECTS.insert(), row)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
@@ -25,11 +25,12 @@ from temporalio.worker import (
     Worker,
 )
 
+from interlock import heartbeats
 from interlock.audit.contract import LedgerState
 from interlock.errors import InterlockError, LedgerConflict, ToolUnavailable, UnknownTool
-from interlock.tools import ToolCall
+from interlock.tools import Risk, ToolCall
 from interlock.tools.activities import ToolActivities
-from interlock.tools.contract import ToolOutcome
+from interlock.tools.contract import ToolOutcome, Verdict
 from interlock.tools.gateway import ToolGateway
 from interlock.worker import to_failure
 from tests.integration.tools.bench import Bench
@@ -92,11 +93,78 @@ async def test_a_call_of_an_unknown_tool_is_not_repeated(bench: Bench) -> None:
     assert to_failure(caught.value).non_retryable
 
 
+class Judging:
+    """A policy with one answer, which it may change."""
+
+    def __init__(self, outcome: Literal["allow", "ask"] = "allow") -> None:
+        self.outcome = outcome
+        self.asked: list[ToolCall] = []
+
+    async def __call__(self, call: ToolCall) -> Verdict:
+        """Judge a call."""
+        self.asked.append(call)
+        return Verdict(
+            outcome=self.outcome,
+            reason="so",
+            risk=Risk.LOW,
+            policy="p7",
+            arguments=call.arguments,
+        )
+
+
+@pytest.mark.parametrize("is_local", [False, True])
+async def test_an_unjudged_call_is_judged_and_then_made(bench: Bench, is_local: bool) -> None:
+    """The verdict comes with the outcome, with the arguments if the history has them nowhere else."""
+    judging = Judging()
+    activities = ToolActivities(bench.gateway(bench.tool("external")), judging)
+    call = bench.call(unjudged=True, policy="")
+    outcome = await environment(is_local=is_local).run(activities.call_tool, call)
+    assert (outcome.status, judging.asked, bench.shop.attempts) == ("done", [call], 1)
+    assert outcome.verdict is not None
+    assert outcome.verdict.arguments == (call.arguments if is_local else {})
+    assert bench.observer.calls[0][0].policy == "p7"
+
+
+async def test_a_call_that_is_not_allowed_is_held(bench: Bench) -> None:
+    """Nothing is claimed and nothing is called; the run sees why and asks whom it has to."""
+    activities = ToolActivities(bench.gateway(bench.tool("external")), Judging("ask"))
+    outcome = await environment().run(activities.call_tool, bench.call(unjudged=True))
+    assert outcome.status == "held"
+    assert outcome.verdict is not None
+    assert (outcome.verdict.outcome, outcome.verdict.policy) == ("ask", "p7")
+    assert bench.shop.attempts == 0
+    assert await bench.ledger.find(bench.call().effect_key) is None
+
+
+async def test_what_an_allowed_attempt_began_is_ended(bench: Bench) -> None:
+    """A later attempt follows the row, also when the policy would ask by now."""
+    bench.shop.behave = down
+    judging = Judging()
+    activities = ToolActivities(bench.gateway(bench.tool("idempotent")), judging)
+    call = bench.call(unjudged=True)
+    with pytest.raises(ApplicationError):
+        await environment(1).run(activities.call_tool, call)
+    bench.shop.behave, judging.outcome = None, "ask"
+    outcome = await environment(2).run(activities.call_tool, call)
+    assert (outcome.status, outcome.verdict, len(judging.asked)) == ("done", None, 1)
+    other = bench.call(unjudged=True, effect_key="another")
+    assert (await environment(2).run(activities.call_tool, other)).status == "held"
+
+
+async def test_a_call_that_nobody_judges_is_refused(bench: Bench) -> None:
+    """Without a policy to ask, an unjudged call makes nothing."""
+    activities = ToolActivities(bench.gateway(bench.tool("external")))
+    outcome = await environment().run(activities.call_tool, bench.call(unjudged=True))
+    assert (outcome.status, outcome.code) == ("refused", "NOT_JUDGED")
+    assert bench.shop.attempts == 0
+
+
 @pytest.mark.parametrize(("is_local", "beats"), [(False, True), (True, False)])
 async def test_a_running_call_tells_that_it_lives(
-    bench: Bench, is_local: bool, beats: bool
+    bench: Bench, is_local: bool, beats: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Heartbeats come while the tool works; a local activity has none."""
+    monkeypatch.setattr(heartbeats, "INTERVAL_SECONDS", 0.01)
     heard = asyncio.Event()
 
     async def behave(point: str) -> None:

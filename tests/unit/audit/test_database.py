@@ -6,11 +6,13 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -70,10 +72,9 @@ async def test_sqlite_is_opened_for_several_processes(tmp_path):
 
     async with Database(f"sqlite+aiosqlite:///{path}", busy_seconds=3) as database:
 
-        async def settings(session):
-            connection = await session.connection()
+        def settings(connection):
             return [
-                (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
+                connection.execute(text(f"PRAGMA {name}")).scalar_one()
                 for name in ("journal_mode", "synchronous", "busy_timeout")
             ]
 
@@ -95,23 +96,59 @@ async def test_databases_are_opened_side_by_side(tmp_path):
 
 async def test_writers_of_one_process_take_turns(tmp_path):
     """Writers on one SQLite file get their turn in the order in which they came."""
-    order, begun, go_on = [], asyncio.Event(), asyncio.Event()
+    order, begun, go_on = [], threading.Event(), threading.Event()
 
-    async def write(number, session):
-        await session.connection()
+    def write(number, _):
         order.append(number)
         begun.set()
-        await go_on.wait()
+        go_on.wait(10)
 
     async with Database(f"sqlite+aiosqlite:///{tmp_path}/audit.db") as database:
         writers = [asyncio.create_task(database.write(partial(write, 0)))]
-        await begun.wait()
+        await asyncio.to_thread(begun.wait, 10)
         writers += [asyncio.create_task(database.write(partial(write, n))) for n in range(1, 30)]
         await asyncio.wait(writers, timeout=0.3)
         go_on.set()
         await asyncio.gather(*writers)
 
     assert order == list(range(30))
+
+
+async def test_waiting_writers_share_a_commit(tmp_path):
+    """Writers that wait for another one's commit are committed together, and one that fails is alone."""
+    begun, go_on, commits = threading.Event(), threading.Event(), []
+
+    def hold(_):
+        begun.set()
+        go_on.wait(10)
+
+    def note(key, connection):
+        connection.execute(text("INSERT INTO noted VALUES (:key)"), {"key": key})
+        if key == 3:
+            raise ZeroDivisionError
+
+    def create(connection):
+        event.listen(connection.engine, "commit", lambda _: commits.append(None))
+        connection.execute(text("CREATE TABLE noted (key INTEGER)"))
+
+    def noted(connection):
+        return list(connection.execute(text("SELECT key FROM noted ORDER BY key")).scalars())
+
+    async with Database(f"sqlite+aiosqlite:///{tmp_path}/audit.db") as database:
+        await database.write(create)
+        for keys, expected in (([1, 2], 1), ([3, 4, 5], 2)):
+            commits.clear(), begun.clear(), go_on.clear()
+            holding = asyncio.create_task(database.write(hold))
+            await asyncio.to_thread(begun.wait, 10)
+            writers = [asyncio.create_task(database.write(partial(note, key))) for key in keys]
+            await asyncio.sleep(0)
+            go_on.set()
+            answers = await asyncio.gather(holding, *writers, return_exceptions=True)
+            assert len(commits) == 1 + expected
+            failed = [type(answer) for answer in answers if answer is not None]
+            assert failed == ([ZeroDivisionError] if 3 in keys else [])
+
+        assert await database.read(noted) == [1, 2, 4, 5]
 
 
 async def test_folder_that_cannot_be_made_is_named(tmp_path):

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from interlock import heartbeats
 from interlock.context import CallContext
 from interlock.models.activities import ModelActivities
 from interlock.models.contract import ModelAnswer, ModelCall
@@ -35,8 +36,9 @@ class Gateway:
         return ANSWER
 
 
-async def test_it_heartbeats_while_the_model_thinks() -> None:
+async def test_it_heartbeats_while_the_model_thinks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server hears of the attempt before the answer is there, and no more after it."""
+    monkeypatch.setattr(heartbeats, "INTERVAL_SECONDS", 0.01)
     gateway, beats = Gateway(), asyncio.Event()
     env = ActivityEnvironment()
     env.on_heartbeat = lambda *_: beats.set()

@@ -13,7 +13,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from interlock.models.tool_calls import made_id
 from interlock.replay import Step, StepReader
-from interlock.replay.answers import call_step
+from interlock.replay.answers import call_steps
 from interlock.replay.calls import Answer, Call, LocalClock
 from interlock.replay.decisions import Decisions
 from interlock.replay.problems import problem
@@ -23,6 +23,7 @@ from interlock.replay.steps import (
     CancelAsked,
     Decided,
     Ended,
+    Judged,
     Opened,
     Remembered,
     Signalled,
@@ -149,15 +150,37 @@ def test_memory_shows_what_came_back() -> None:
         local=False,
         question={"ops": [{"op": "search", "query": "money back"}, {"op": "put"}]},
     )
-    asked = call_step(1, NOON, call, Answer(result={"answers": [[], None]}))
+    (asked,) = call_steps(1, NOON, call, Answer(result={"answers": [[], None]}))
     assert isinstance(asked, Remembered)
     assert (asked.ops, asked.queries) == (("search", "put"), ("money back",))
+
+
+def test_a_call_that_was_judged_on_the_way_is_two_steps() -> None:
+    """Its verdict comes first, with the arguments that a local call had; one that is held is no call."""
+    verdict = {
+        "outcome": "allow",
+        "reason": "it reads",
+        "risk": "low",
+        "policy": "p",
+        "arguments": {"n": 1},
+    }
+    events = Events()
+    outcome = {"status": "done", "result": 2, "verdict": verdict}
+    judged, called = events.local("tool.call", outcome, summary="tool look [act]")
+    assert isinstance(judged, Judged)
+    assert (judged.tool, judged.outcome, judged.arguments) == ("look", "allow", {"n": 1})
+    assert isinstance(called, ToolCalled)
+    assert (called.node, called.arguments, called.result) == ("act", {"n": 1}, 2)
+    held = {"status": "held", "verdict": {**verdict, "outcome": "deny"}}
+    (alone,) = events.local("tool.call", held, summary="tool look [act]")
+    assert isinstance(alone, Judged)
+    assert alone.outcome == "deny"
 
 
 def test_what_another_version_recorded_is_shown_as_it_is() -> None:
     """An answer that does not fit today's contract does not hide the run."""
     call = Call(name="tool.call", key="1", local=True, summary="tool pay [act]")
-    step = call_step(1, NOON, call, Answer(result={"outcome": "done"}))
+    (step,) = call_steps(1, NOON, call, Answer(result={"outcome": "done"}))
     assert isinstance(step, ActivityRan)
     assert (step.name, step.node, step.result) == ("tool.call", "act", {"outcome": "done"})
 
