@@ -16,10 +16,11 @@ from interlock.agents.loading import load_runtime, load_workflows
 from interlock.agents.spec import Agent
 from interlock.approvals.activities import PolicyActivities
 from interlock.approvals.direct import DirectTools
-from interlock.approvals.policy import RiskPolicy
+from interlock.approvals.policy import Policy
 from interlock.audit.activities import AuditActivities
 from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
+from interlock.audit.effects import SqlEffects
 from interlock.audit.ledger import SqlLedger
 from interlock.audit.limits import SqlLimits
 from interlock.audit.store import SqlAuditStore
@@ -37,6 +38,7 @@ from interlock.models.local import LocalModels
 from interlock.models.providers import Providers
 from interlock.models.transcripts import TranscriptStore
 from interlock.observing import AuditObserver
+from interlock.policies import deployed_policy
 from interlock.registry import load, load_all
 from interlock.settings import Settings, environment_key
 from interlock.tools.activities import ToolActivities
@@ -84,11 +86,7 @@ class App:
         """
         self.settings = settings
         self.runtime: Runtime = load_runtime(settings, agents=agents, tools=tools)
-        self.policy = RiskPolicy(
-            low=settings.approvals.low,
-            medium=settings.approvals.medium,
-            high=settings.approvals.high,
-        )
+        self.policy: Policy = deployed_policy(settings, self.tools.values())
         self._probe = probe
         self._terms: dict[str, RunTerms] = {}
         self._stack = AsyncExitStack()
@@ -143,7 +141,10 @@ class App:
             answers=answers,
             probe=self._probe,
         )
-        self._policy_activities = PolicyActivities(self.tools, self.policy, observer, clock=_now)
+        self.effects = SqlEffects(self.database)
+        self._policy_activities = PolicyActivities(
+            self.tools, self.policy, observer, effects=self.effects, clock=_now
+        )
 
     def _model_gateway(self, observer: AuditObserver) -> ModelGateway:
         local = LocalModels(models_folder(self.settings))
@@ -184,6 +185,7 @@ class App:
             clock=_now,
             deadline_seconds=approvals.deadline_seconds,
             grant_seconds=approvals.grant_seconds,
+            effects=self.effects,
         )
         MODEL_PORT.set(self.models)
         TOOL_PORT.set(tools)

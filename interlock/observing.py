@@ -132,6 +132,7 @@ class AuditObserver:
         self, request: JudgeRequest, verdict: Verdict, *, call: str, at: datetime
     ) -> None:
         """Record a verdict."""
+        said = verdict.model_dump(mode="json", include={"rule", "ask", "totals"})
         await self._record(
             "verdict",
             request.tool,
@@ -145,6 +146,7 @@ class AuditObserver:
                 "policy": verdict.policy,
                 "risk": verdict.risk,
                 "reason": verdict.reason,
+                **{key: value for key, value in said.items() if value},
             },
         )
 

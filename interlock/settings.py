@@ -104,7 +104,12 @@ class AuditSettings(_Section):
 
 
 class ApprovalSettings(_Section):
-    """The default policy: what each risk of an effect leads to."""
+    """What may be done without asking: a policy of your own, or what each risk leads to."""
+
+    policy: str | None = Field(
+        None,
+        description="A file of rules, relative to the project, or a policy in Python as 'module:attribute'; low, medium and high do not count then.",
+    )
 
     low: Literal["allow", "ask", "deny"] = Field(
         "allow", description="Verdict on effects of low risk."

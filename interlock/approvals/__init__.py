@@ -5,21 +5,22 @@ Safe in a workflow. The activity and the port for use outside a workflow are imp
 
 from __future__ import annotations
 
-from interlock.approvals.contract import (
-    ApprovalRequest,
-    Decision,
-    DecisionAnswer,
-    JudgeRequest,
-)
-from interlock.approvals.policy import Policy, RiskPolicy
-from interlock.tools.contract import Verdict
+from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer, JudgeRequest
+from interlock.approvals.policy import Facts, Policy, RiskPolicy, TotalsPolicy
+from interlock.approvals.rules import Total
+from interlock.tools.contract import Ask, MatchedRule, Verdict
 
 __all__ = [
     "ApprovalRequest",
+    "Ask",
     "Decision",
     "DecisionAnswer",
+    "Facts",
     "JudgeRequest",
+    "MatchedRule",
     "Policy",
     "RiskPolicy",
+    "Total",
+    "TotalsPolicy",
     "Verdict",
 ]

@@ -9,7 +9,9 @@ from typing import Protocol
 from temporalio import activity
 
 from interlock.approvals.contract import JudgeRequest
+from interlock.approvals.judge import Judge
 from interlock.approvals.policy import Policy
+from interlock.audit.contract import Effects
 from interlock.errors import UnknownTool
 from interlock.tools.contract import ToolCall, Verdict
 from interlock.tools.definition import Tool
@@ -39,6 +41,7 @@ class PolicyActivities:
         tools: The tools of the deployment, by name.
         policy: What judges.
         observer: Who is told of verdicts.
+        effects: What running totals are about; without it no total is known.
         clock: The time now, with its zone.
     """
 
@@ -48,10 +51,12 @@ class PolicyActivities:
         policy: Policy,
         observer: VerdictObserver,
         *,
+        effects: Effects | None = None,
         clock: Callable[[], datetime],
     ) -> None:
         self._tools = tools
         self._policy = policy
+        self._effects = effects
         self._observer = observer
         self._clock = clock
 
@@ -61,7 +66,7 @@ class PolicyActivities:
 
         Raises:
             UnknownTool: this worker has no such tool.
-            ConfigError: the tool's risk rule failed.
+            ConfigError: the tool's risk rule failed, or the policy gave no verdict that holds.
         """
         return await self._judge(request)
 
@@ -85,10 +90,9 @@ class PolicyActivities:
                 f"this worker has no tool {request.tool!r}. It has: "
                 f"{', '.join(sorted(self._tools))}. Add it to 'tools' in interlock.toml."
             )
-        risk = tool.risk_of(request.arguments)
-        verdict = self._policy.judge(tool.contract, request.arguments, risk).model_copy(
-            update={"arguments": request.arguments}
-        )
+        judge = Judge(self._policy, self._effects, clock=self._clock)
+        found = await judge.verdict(tool, request.arguments, request.context)
+        verdict = found.model_copy(update={"arguments": request.arguments})
         info = activity.info()
         await self._observer.judged(
             request,

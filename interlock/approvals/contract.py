@@ -62,6 +62,8 @@ class ApprovalRequest(BaseModel):
     """Verbs this request takes."""
     requested_at: datetime
     expires_at: datetime
+    on_timeout: Literal["deny", "allow"] = "deny"
+    """What holds when nobody decides before it expires."""
     payload: Any = None
     """What a reviewer sees beside the arguments: the value of `interrupt()`, or what is known of an
     UNKNOWN effect."""

@@ -17,7 +17,9 @@ from pydantic import BaseModel
 
 from interlock.approvals.contract import ApprovalRequest, Decision
 from interlock.approvals.desk import Desk, read_decision
+from interlock.approvals.judge import Judge
 from interlock.approvals.policy import Policy
+from interlock.audit.contract import Effects
 from interlock.canonical import digest
 from interlock.context import CallContext
 from interlock.errors import (
@@ -59,6 +61,7 @@ class DirectTools:
         clock: The time now, with its zone.
         deadline_seconds: How long a request says that it waits.
         grant_seconds: How long after a decision its effect may still be made.
+        effects: What running totals are about; without it no total is known.
         ask: How a person is asked; default: LangGraph's `interrupt`.
     """
 
@@ -71,10 +74,11 @@ class DirectTools:
         clock: Callable[[], datetime],
         deadline_seconds: float,
         grant_seconds: float,
+        effects: Effects | None = None,
         ask: Ask | None = None,
     ) -> None:
         self._gateway = gateway
-        self._policy = policy
+        self._judging = Judge(policy, effects, clock=clock)
         self._context = context
         self._clock = clock
         self._deadline = timedelta(seconds=deadline_seconds)
@@ -98,7 +102,7 @@ class DirectTools:
                 f"{', '.join(sorted(self._gateway.tools))}. Add it to 'tools' in interlock.toml."
             )
         canonical = found.validate_arguments(arguments)
-        verdict = self._judge(found, canonical)
+        verdict = await self._judge(found, canonical)
         grant: Grant | None = None
         if verdict.outcome == "ask":
             request = self._request(found, canonical, verdict, call_id)
@@ -107,12 +111,12 @@ class DirectTools:
                 return decision.result
             if decision.verb == "edit":
                 canonical = found.validate_arguments(decision.arguments)
-                verdict = self._judge(found, canonical)
+                verdict = await self._judge(found, canonical)
             grant = self._grant_for(found, canonical, verdict, decision)
         return await self._run(found, canonical, verdict, grant, call_id)
 
-    def _judge(self, tool: Tool, arguments: dict[str, Any]) -> Verdict:
-        verdict = self._policy.judge(tool.contract, arguments, tool.risk_of(arguments))
+    async def _judge(self, tool: Tool, arguments: dict[str, Any]) -> Verdict:
+        verdict = await self._judging.verdict(tool, arguments, self._context)
         if verdict.outcome == "deny":
             raise ActionDenied(
                 f"{tool.name!r} is not allowed: {verdict.reason} Do not ask for it again."
@@ -123,6 +127,7 @@ class DirectTools:
         self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, call_id: str
     ) -> ApprovalRequest:
         now, action = self._clock(), self._digest(tool, arguments, verdict)
+        deadline = verdict.ask.deadline if verdict.ask else None
         return ApprovalRequest(
             id=f"{call_id}:{action[:12]}",
             tool=tool.name,
@@ -134,7 +139,8 @@ class DirectTools:
             tenant=self._context.tenant,
             node=self._context.node,
             requested_at=now,
-            expires_at=now + self._deadline,
+            expires_at=now + (deadline or self._deadline),
+            on_timeout=verdict.ask.on_timeout if verdict.ask else "deny",
         )
 
     def _decide(self, tool: Tool, request: ApprovalRequest) -> Decision:

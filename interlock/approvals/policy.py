@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from interlock.approvals.rules import Total
 from interlock.canonical import digest
+from interlock.context import CallContext
 from interlock.tools.contract import Risk, ToolContract, Verdict
 
 Answer = Literal["allow", "ask", "deny"]
 
 
+class Facts(BaseModel):
+    """What is known of one call beside its arguments."""
+
+    model_config = ConfigDict(frozen=True)
+
+    context: CallContext
+    totals: dict[str, Decimal] = Field(default_factory=dict)
+    """Running totals before this call, by name. A total that nobody could compute is left out."""
+    labels: tuple[str, ...] = ()
+    """Labels of the data that reached the arguments."""
+
+
+@runtime_checkable
 class Policy(Protocol):
     """Judges actions. Equal versions give equal verdicts."""
 
@@ -21,8 +37,31 @@ class Policy(Protocol):
         """First 12 hex digits of the policy's digest."""
         ...
 
-    def judge(self, contract: ToolContract, arguments: dict[str, Any], risk: Risk) -> Verdict:
-        """Return the verdict on calling a tool with canonical arguments."""
+    def judge(
+        self,
+        contract: ToolContract,
+        arguments: dict[str, Any],
+        risk: Risk,
+        facts: Facts | None = None,
+    ) -> Verdict:
+        """Return the verdict on calling a tool with canonical arguments.
+
+        Args:
+            contract: The tool.
+            arguments: Its arguments.
+            risk: The risk of this call.
+            facts: Whom the call is for, and more. None with empty arguments asks about every call of
+                the tool: `allow` then means that each of them is allowed.
+        """
+        ...
+
+
+@runtime_checkable
+class TotalsPolicy(Policy, Protocol):
+    """A policy whose verdicts depend on running totals."""
+
+    def totals(self, contract: ToolContract) -> dict[str, Total]:
+        """Return the totals that a verdict on a tool may need, by name."""
         ...
 
 
@@ -43,7 +82,13 @@ class RiskPolicy(BaseModel):
         """First 12 hex digits of the policy's digest."""
         return digest({"policy": "risk", **self.model_dump()})[:12]
 
-    def judge(self, contract: ToolContract, arguments: dict[str, Any], risk: Risk) -> Verdict:
+    def judge(
+        self,
+        contract: ToolContract,
+        arguments: dict[str, Any],
+        risk: Risk,
+        facts: Facts | None = None,
+    ) -> Verdict:
         """Return the verdict; its reason names the tool, its risk and the setting that decided."""
         name, effect = contract.name, contract.effect
         if not effect.changes_world:

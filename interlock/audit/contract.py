@@ -303,3 +303,23 @@ class BreakerStore(Protocol):
         A dependency that has no row yet begins closed.
         """
         ...
+
+
+class EffectFilter(BaseModel):
+    """Which effects to read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tenant: str
+    subject: str | None = None
+    """None: of every subject."""
+    since: AwareDatetime
+    """Claimed at this time or later."""
+
+
+class Effects(Protocol):
+    """Effects that were made, or may have been, across all runs."""
+
+    def made(self, where: EffectFilter) -> Awaitable[list[tuple[str, dict[str, Any]]]]:
+        """Return tool and arguments of each that is CLAIMED, DONE or UNKNOWN."""
+        ...

@@ -19,6 +19,7 @@ from interlock.models.contract import Candidate
 from interlock.models.files import default_folder, path_of
 from interlock.models.local import LocalModels
 from interlock.models.providers import Providers, provider_and_model
+from interlock.policies import deployed_policy
 from interlock.registry import load, load_all
 from interlock.settings import (
     FILE_NAME,
@@ -187,15 +188,25 @@ async def _approvals(settings: Settings) -> list[Finding]:
             "Keep the server within reach of reviewers only.",
         )
     ]
-    if settings.approvals.high == "allow":
-        found.append(
-            warn(
-                "policy",
-                "effects of high risk are made without asking anybody.",
-                "Set approvals.high to 'ask' where that matters.",
-            )
+    return [*found, _policy(settings)]
+
+
+def _policy(settings: Settings) -> Finding:
+    named = settings.approvals.policy
+    if named is None and settings.approvals.high == "allow":
+        return warn(
+            "policy",
+            "effects of high risk are made without asking anybody.",
+            "Set approvals.high to 'ask' where that matters.",
         )
-    return found
+    try:
+        found = deployed_policy(settings, load_runtime(settings).tools.values())
+    except InterlockError as error:
+        return failed("policy", error)
+    except Exception as error:  # noqa: BLE001  a deployment's own modules may raise anything
+        message = f"the policy cannot be checked: {type(error).__name__}: {error}."
+        return fail("policy", message, "Mend what the check of agents names.")
+    return ok("policy", f"{named or 'by risk'}, version {found.version}.")
 
 
 _CHECKS: tuple[Check, ...] = (

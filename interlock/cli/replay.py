@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -83,9 +82,10 @@ def history(workflow_id: RunId, part: PartId = "", as_json: Json = False) -> Non
 
 
 async def _read(out: Output, source: str, part: str) -> History:
+    from interlock.cli.histories import file_of
     from interlock.replay import history
 
-    file = _file(source)
+    file = file_of(source)
     if file is not None:
         return history.read_file(file)
     from interlock.cli.runs import Runs
@@ -95,11 +95,6 @@ async def _read(out: Output, source: str, part: str) -> History:
         runs = await Runs.connect()
         with explained(source):
             return await history.fetch(runs.client, source, part or None)
-
-
-def _file(source: str) -> Path | None:
-    path = Path(source)
-    return path if path.is_file() else None
 
 
 async def _replay(out: Output, source: str, part: str) -> None:

@@ -153,6 +153,7 @@ def _value(text: str) -> Any:
 def request_lines(item: OpenRequest) -> list[Text]:
     """Return a request as a reviewer reads it."""
     request = item.request
+    unless = ", then it is done" if request.on_timeout == "allow" else ""
     action = {"action": request.tool, "question": "a question", "outcome": request.tool}
     pairs = [
         ("run", item.workflow_id),
@@ -161,7 +162,7 @@ def request_lines(item: OpenRequest) -> list[Text]:
         ("why", request.why),
         ("arguments", _pretty(request.arguments)),
         ("known" if request.kind == "outcome" else "shown", _pretty(request.payload)),
-        ("asked", f"{_ago(request.requested_at)}, expires {_left(request.expires_at)}"),
+        ("asked", f"{_ago(request.requested_at)}, expires {_left(request.expires_at)}{unless}"),
         ("you may", ", ".join(request.allowed)),
     ]
     title = line(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -13,7 +12,6 @@ from interlock.cli.output import Output, line, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from temporalio.api.history.v1 import HistoryEvent
 
     from interlock.cli.filters import RunFilter
     from interlock.cli.runs import Runs, RunSummary
@@ -106,6 +104,7 @@ async def _graph(out: Output, workflow_id: str) -> None:
 
 
 async def _steps(out: Output, workflow_id: str, prompts: bool, limit: int, cursor: int) -> None:
+    from interlock.cli.histories import read_run
     from interlock.cli.runs import Runs
     from interlock.cli.steps import step_lines, totals_line
     from interlock.cli.waiting import waiting_calls
@@ -114,7 +113,7 @@ async def _steps(out: Output, workflow_id: str, prompts: bool, limit: int, curso
     runs = await Runs.connect()
     summary = await runs.summary(workflow_id)
     with out.working("reading the history"):
-        steps, events = await _read(runs, workflow_id)
+        steps, events = await read_run(runs, workflow_id)
         kept_back = [] if summary.ended_at else await waiting_calls(runs, workflow_id, events)
         asked = await _prompts(runs, steps[cursor : cursor + limit]) if prompts else {}
     shown = steps[cursor : cursor + limit]
@@ -133,22 +132,6 @@ async def _steps(out: Output, workflow_id: str, prompts: bool, limit: int, curso
     report["waiting"] = kept_back
     report["steps"] = [_plain(step, asked) for step in shown]
     out.answer(report, *lines)
-
-
-async def _read(runs: Runs, workflow_id: str) -> tuple[list[Step], Sequence[HistoryEvent]]:
-    """Return the steps of a run and of all that it continued, and the newest one's events."""
-    from interlock.cli.temporal import explained
-    from interlock.replay import history
-    from interlock.replay.reader import StepReader
-
-    reader, steps = StepReader(), []
-    events: Sequence[HistoryEvent] = ()
-    with explained(workflow_id):
-        for run_id in await history.runs(runs.client, workflow_id):
-            found = await history.fetch(runs.client, workflow_id, run_id)
-            events = found.events
-            steps += [step for event in events for step in reader.feed(event)]
-    return steps, events
 
 
 async def _prompts(runs: Runs, steps: list[Step]) -> dict[str, list[dict[str, Any]]]:

@@ -21,6 +21,8 @@ TREE = (
     "demo",
     "interlock.toml",
     "memory",
+    "policy.yaml",
+    "policy_test.yaml",
     "tests/conftest.py",
     "tests/data",
     "tests/integration/application",

@@ -148,6 +148,9 @@ def _verdict(common: dict[str, Any], call: Call, result: Any) -> Step:
         reason=verdict.reason,
         risk=verdict.risk,
         policy=verdict.policy,
+        rule=verdict.rule,
+        ask=verdict.ask,
+        totals=verdict.totals,
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.approvals.contract import DecisionAnswer
+from interlock.tools.contract import Ask, MatchedRule
 
 Ending = Literal["completed", "failed", "cancelled", "terminated", "timed_out", "continued_as_new"]
 
@@ -118,6 +120,12 @@ class Judged(_Call):
     reason: str = ""
     risk: str = ""
     policy: str = ""
+    rule: MatchedRule | None = None
+    """The rule that matched, and its line at that time."""
+    ask: Ask | None = None
+    """On what terms a person is asked, where the policy says."""
+    totals: dict[str, Decimal] = Field(default_factory=dict)
+    """Running totals as they were."""
 
 
 class Asked(_Step):

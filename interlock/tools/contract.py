@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextvars import ContextVar
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
@@ -14,6 +15,7 @@ from interlock.audit.contract import BreakerRow
 from interlock.canonical import digest
 from interlock.context import CallContext
 from interlock.tools.throttle import Throttle
+from interlock.tools.values import Duration, Names
 
 
 class Effect(StrEnum):
@@ -108,6 +110,37 @@ class ToolContract(BaseModel):
         return digest(self.model_dump(mode="json"))[:12]
 
 
+class MatchedRule(BaseModel):
+    """The rule of a policy file that gave a verdict."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    line: int
+    """Where the rule began in the file when it was matched."""
+
+
+class Ask(BaseModel):
+    """On what terms a person is asked. Spans of time are text such as '4h' in JSON and in YAML."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tier: str = Field(default="", max_length=60)
+    """Name of the group of reviewers that is asked first."""
+    quorum: int = Field(default=1, ge=1)
+    """How many different reviewers have to agree."""
+    who: Names = ()
+    """Roles or people who may decide; empty: whoever may decide at all."""
+    deadline: Duration | None = None
+    """How long the request waits; None: as long as the deployment's settings say."""
+    on_timeout: Literal["deny", "allow"] = "deny"
+    """What holds when nobody decided before the deadline."""
+    remind_every: Duration | None = None
+    """How often those who may decide are reminded."""
+    escalate_to: str = Field(default="", max_length=60)
+    """The tier that is asked when the first did not decide in time."""
+
+
 class Verdict(BaseModel):
     """What the policy says of one action; evaluated once and recorded."""
 
@@ -121,6 +154,12 @@ class Verdict(BaseModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What was judged. A history keeps the answers of local activities but not their inputs, so
     this is where it shows what a local tool was called with."""
+    rule: MatchedRule | None = None
+    """The rule that matched; None when none did, and of policies that have no rules."""
+    ask: Ask | None = None
+    """With outcome `ask`: the terms, where they differ from the deployment's own."""
+    totals: dict[str, Decimal] = Field(default_factory=dict)
+    """Running totals as they were when it was evaluated, by name."""
 
 
 class Grant(BaseModel):

@@ -12,7 +12,7 @@ from interlock.approvals.contract import ApprovalRequest, Decision, Kind
 from interlock.approvals.desk import Check
 from interlock.canonical import digest as digest_of
 from interlock.errors import ApprovalExpired
-from interlock.tools.contract import Grant, Risk
+from interlock.tools.contract import Ask, Grant, Risk
 from interlock.workflows.run import Run
 from interlock.workflows.search import RISK, STATUS
 
@@ -35,14 +35,17 @@ class Gate:
         tool: str = "",
         arguments: dict[str, Any] | None = None,
         payload: Any = None,
+        terms: Ask | None = None,
     ) -> ApprovalRequest:
-        """Make a request that waits for as long as the run's terms say.
+        """Make a request that waits for as long as its terms say, or else those of the run.
 
         Its id is the call id and the digest; a request that expired or was used before and is
         asked again gets the next number.
         """
         now = workflow.now()
         context = self._run.context()
+        terms = terms or Ask()
+        deadline = terms.deadline or timedelta(seconds=self._run.terms.deadline_seconds)
         return ApprovalRequest(
             id=self._free_id(f"{call_id}:{digest[:12]}"),
             kind=kind,
@@ -56,7 +59,8 @@ class Gate:
             node=context.node,
             allowed=allowed,
             requested_at=now,
-            expires_at=now + timedelta(seconds=self._run.terms.deadline_seconds),
+            expires_at=now + deadline,
+            on_timeout=terms.on_timeout,
             payload=payload,
         )
 
@@ -105,6 +109,18 @@ class Gate:
         decision = desk.take(request.id)
         self._note_decision(request, decision)
         self._announce()
+        return decision
+
+    def approve_unanswered(self, request: ApprovalRequest) -> Decision:
+        """Return the approval that the policy gives to a request nobody decided in time."""
+        decision = Decision(
+            request_id=request.id,
+            verb="approve",
+            digest=request.digest,
+            comment="Nobody decided in time; the policy says on_timeout: allow.",
+            reviewer="policy",
+        )
+        self._note_decision(request, decision)
         return decision
 
     def grant(self, request: ApprovalRequest, decision: Decision, digest: str) -> Grant:

@@ -178,11 +178,21 @@ class ToolDoor:
                 allowed=_ACTION_VERBS,
                 tool=tool.contract.name,
                 arguments=arguments,
+                terms=verdict.ask,
             )
-            decision = await self._gate.ask(request, tool.validate_arguments)
+            decision = await self._decision(tool, request)
             given = await self._apply(tool, request, decision, verdict, call_id)
             self._run.logical_calls.grant(call_id, action, given)
         return given
+
+    async def _decision(self, tool: Tool, request: ApprovalRequest) -> Decision:
+        """Return a person's decision, or what the policy says when nobody decided in time."""
+        try:
+            return await self._gate.ask(request, tool.validate_arguments)
+        except ApprovalExpired:
+            if request.on_timeout == "deny":
+                raise
+            return self._gate.approve_unanswered(request)
 
     async def _apply(
         self,

@@ -20,11 +20,16 @@ FACADES: dict[str, tuple[str, ...]] = {
     "interlock.agents": ("Agent", "ChatModel", "Store", "activity_node", "agent", "model"),
     "interlock.approvals": (
         "ApprovalRequest",
+        "Ask",
         "Decision",
         "DecisionAnswer",
+        "Facts",
         "JudgeRequest",
+        "MatchedRule",
         "Policy",
         "RiskPolicy",
+        "Total",
+        "TotalsPolicy",
         "Verdict",
     ),
     "interlock.audit": (

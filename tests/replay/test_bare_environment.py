@@ -21,9 +21,18 @@ from tests.replay.bare import LIBRARIES, SEEDS, divergences, replayed
 from tests.replay.deployment import NAMES, ROOT, golden
 
 NOT_NEEDED = frozenset(
-    {"aiosqlite", "alembic", "chromadb", "onnxruntime", "sqlalchemy", "sqlmodel", "tokenizers"}
+    {
+        "aiosqlite",
+        "alembic",
+        "cel-expr-python",
+        "chromadb",
+        "onnxruntime",
+        "sqlalchemy",
+        "sqlmodel",
+        "tokenizers",
+    }
 )
-"""What the engine requires for databases, for Chroma and for its embedder. The libraries of providers
+"""What the engine requires for databases, for conditions of policies, for Chroma and for its embedder. The libraries of providers
 are extras, so they are not required at all."""
 APPLICATION = ("agents", "interlock.toml", "tools", "workflows", "tests/graphs.py", "tests/replay")
 """What is replayed; the engine comes from its wheel."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypedDict
 
 import pytest
@@ -16,6 +17,8 @@ from langgraph.types import Command, interrupt
 
 from interlock.approvals import Decision, RiskPolicy
 from interlock.approvals.direct import DirectTools
+from interlock.approvals.rule_policy import load_rules
+from interlock.audit.contract import EffectFilter
 from interlock.context import CallContext
 from interlock.errors import (
     ActionDenied,
@@ -155,6 +158,46 @@ async def test_a_decision_object_is_as_good_as_its_json(bench: Bench, pay: Tool)
 
     with opened(direct(bench, pay, ask=decide)):
         assert await pay.ainvoke({"amount": 10}) == {"paid": 10}
+
+
+class Paid:
+    """Effects that were made before."""
+
+    async def made(self, where: EffectFilter) -> list[tuple[str, dict[str, Any]]]:
+        """Return one of the tenant of the calls."""
+        assert where.tenant == CONTEXT.tenant
+        return [("pay", {"amount": 95})]
+
+
+async def test_a_policy_file_is_judged_with_totals_and_terms(
+    bench: Bench, pay: Tool, tmp_path: Path
+) -> None:
+    """As in a workflow: the total counts what was paid, and the rule's deadline is the request's."""
+    (tmp_path / "p.yaml").write_text(
+        "totals: {paid: {tool: pay, sum: args.amount, per: tenant, window: 1d}}\n"
+        "rules:\n"
+        "  - {name: over, when: totals.paid + args.amount > 100, then: {ask: {deadline: 2h}}}\n"
+        "  - {name: rest, then: allow}\n"
+    )
+    policy = load_rules(tmp_path / "p.yaml", [pay.contract])
+    shown = []
+
+    def decide(request: dict[str, Any]) -> dict[str, str]:
+        shown.append(request)
+        return {"verb": "approve"}
+
+    gateway = bench.gateway(pay)
+    terms = {"deadline_seconds": 60, "grant_seconds": 60}
+    port = DirectTools(
+        gateway, policy, CONTEXT, clock=bench.clock, effects=Paid(), ask=decide, **terms
+    )
+    with opened(port):
+        assert await pay.ainvoke({"amount": 5}) == {"paid": 5}
+        assert await pay.ainvoke({"amount": 6}) == {"paid": 6}
+    (request,) = shown
+    assert request["arguments"] == {"amount": 6}
+    waits = [datetime.fromisoformat(request[key]) for key in ("expires_at", "requested_at")]
+    assert waits[0] - waits[1] == timedelta(hours=2)
 
 
 async def test_a_rejected_call_is_not_made(bench: Bench, pay: Tool) -> None:

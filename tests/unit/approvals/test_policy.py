@@ -66,11 +66,16 @@ def test_the_facade_is_frozen() -> None:
     """The room's public names are these, in order."""
     assert interlock.approvals.__all__ == [
         "ApprovalRequest",
+        "Ask",
         "Decision",
         "DecisionAnswer",
+        "Facts",
         "JudgeRequest",
+        "MatchedRule",
         "Policy",
         "RiskPolicy",
+        "Total",
+        "TotalsPolicy",
         "Verdict",
     ]
 

@@ -166,6 +166,13 @@ def test_a_reviewer_sees_every_argument_as_it_is() -> None:
     assert "call_1:abc" in text
 
 
+def test_a_reviewer_sees_what_silence_means() -> None:
+    """That a request is allowed when nobody decides is said beside its deadline."""
+    asked = request(on_timeout="allow")
+    lines = requests.request_lines(OpenRequest(workflow_id="run-1", request=asked))
+    assert any("expires in 3 h, then it is done" in line.plain for line in lines)
+
+
 def test_how_to_decide_names_a_command_for_each_verb(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is printed can be pasted: request and run are in it, and only verbs that fit."""
     monkeypatch.setenv("PATH", str(PROGRAM.parent))
