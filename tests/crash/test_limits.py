@@ -18,8 +18,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from interlock.testing.processes import Hosting, WorkerProcess
-from tests.crash.pacing import CROWDED_PER_SECOND, PER_SECOND, RECORD
 from tests.crash.deployments import scripted, settings_in
+from tests.crash.pacing import CROWDED_PER_SECOND, PER_SECOND, RECORD
 from tests.proofs import progress, write_proof
 
 _PATIENCE = timedelta(seconds=240)
