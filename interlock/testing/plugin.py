@@ -49,8 +49,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse a plan that is none before anything runs."""
+    """Refuse a plan that is none before anything runs, and a file that several would write."""
     config.stash[_REPORTS] = []
+    shared = config.getoption("numprocesses", default=None)
+    if shared and config.getoption("--interlock-crash-json") is not None:
+        raise pytest.UsageError(
+            "--interlock-crash-json writes one file, and pytest-xdist runs several processes. "
+            "Leave one of them out (`-n 0`)."
+        )
     if config.getoption("--interlock-crash") is not None:
         _plan(config)
 

@@ -84,3 +84,13 @@ def test_a_plan_that_is_none_is_refused_before_anything_runs(tmp_path: Path, pla
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert plan in done.stderr
     assert "every-point" in done.stderr
+
+
+def test_one_report_of_several_processes_is_refused(tmp_path: Path) -> None:
+    """With pytest-xdist each process would write the file over."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_crash.py").write_text("def test_it(): pass\n", encoding="utf-8")
+    done = run_pytest(tmp_path, "-n", "2", "--interlock-crash-json=report.json")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "pytest-xdist" in done.stderr
+    assert not (tmp_path / "report.json").exists()
