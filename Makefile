@@ -37,7 +37,7 @@ check: install ## Format, lint, types and import rules
 proof: install ## Run the heavy proofs whole and write docs/proof/
 	@$(BIN)/python -m pytest -p tests.proofs -m proof --verbose $(ARGS)
 
-bench: install ## Measure, ~35 minutes (ARGS="--quick --json" for one JSON object)
+bench: install ## Measure (ARGS="--quick --json" for one JSON object)
 	@$(BIN)/python -m bench $(ARGS)
 
 format: install ## Format and fix what can be fixed

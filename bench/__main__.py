@@ -44,7 +44,7 @@ def _options() -> argparse.Namespace:
         dest="plan",
         action="store_const",
         const=QUICK,
-        help="one short round of everything, a few minutes",
+        help="one short round of everything",
     )
     size.add_argument(
         "--smoke",
