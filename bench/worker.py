@@ -62,7 +62,7 @@ async def interlock(address: str, folder: Path, more: Settings) -> AsyncIterator
     from bench.graph import SCRIPT
     from interlock import settings
     from interlock.app import App
-    from interlock.worker import running_workers, settle_heap
+    from interlock.worker import running_workers
 
     (folder / "script.json").write_text(json.dumps(SCRIPT), encoding="utf-8")
     deployment = settings.Settings.model_validate(
@@ -76,7 +76,6 @@ async def interlock(address: str, folder: Path, more: Settings) -> AsyncIterator
         }
     )
     async with App(deployment) as app, running_workers(app, await app.connect()):
-        settle_heap()
         yield
 
 

@@ -214,7 +214,7 @@ class App:
         if opening.agent not in self._terms:
             self._terms[opening.agent] = self._terms_of(opening.agent)
         terms = self._terms[opening.agent]
-        await self._observer.run_opened(opening, terms.release, at=_now())
+        await self._observer.run_opened(opening, terms.release)
         return terms
 
     def _terms_of(self, agent: str) -> RunTerms:

@@ -25,7 +25,7 @@ class AuditObserver:
     def __init__(self, store: AuditStore) -> None:
         self._store = store
 
-    async def run_opened(self, opening: OpenRun, release: str, *, at: datetime) -> None:
+    async def run_opened(self, opening: OpenRun, release: str) -> None:
         """Record that a run started."""
         context = CallContext(
             agent=opening.agent,
@@ -34,6 +34,7 @@ class AuditObserver:
             release=release,
             lineage=opening.lineage,
         )
+        at = opening.opened_at
         await self._record("run", opening.agent, "started", context, at, at, outcome="started")
 
     async def model_called(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -153,16 +152,6 @@ async def running_workers(app: App, client: Client) -> AsyncIterator[None]:
         for worker in workers(app, client):
             await stack.enter_async_context(worker)
         yield
-
-
-def settle_heap() -> None:
-    """Take what is loaded by now out of the garbage collector's sight.
-
-    For a process that only hosts workers, once they run: libraries and graphs stay to its end, and
-    going through them again and again takes a tenth of the CPU.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 async def run_worker(app: App, client: Client, stop: asyncio.Event) -> None:

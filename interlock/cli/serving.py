@@ -22,7 +22,7 @@ from interlock.connection import connect, data_folder, note_server
 from interlock.errors import StoreLocked, StoreUnwritable, TemporalUnreachable
 from interlock.server import Server, running_server
 from interlock.settings import Settings, load_settings
-from interlock.worker import running_workers, settle_heap
+from interlock.worker import running_workers
 
 _LOOK_SECONDS = 0.05
 _POLL_SECONDS = 30.0
@@ -85,7 +85,6 @@ async def _worker(out: Output, settings: Settings, client: Client) -> AsyncItera
     async with app:
         await fill_if_empty(out, app)
         async with running_workers(app, client):
-            settle_heap()
             await _polled(Runs(settings, client))
             yield
 

@@ -182,7 +182,7 @@ call_model: Call[ModelCall, ModelAnswer] = Call(
     heartbeat=True,
 )
 memory: Call[MemoryBatch, MemoryAnswers] = Call(
-    "memory.batch", MemoryAnswers, timeout=timedelta(seconds=60), retry=_policy(5), heartbeat=True
+    "memory.batch", MemoryAnswers, timeout=timedelta(seconds=60), retry=_policy(8), heartbeat=True
 )
 record: Call[AuditBatch, int] = Call(
     "audit.record", int, timeout=timedelta(seconds=10), retry=_policy(0), local=True

@@ -111,6 +111,8 @@ class OpenRun(_Data):
     tenant: str
     subject: str
     lineage: str
+    opened_at: datetime
+    """By the run's clock, like the times of all that it tells the audit."""
 
 
 class NodeCall(_Data):

@@ -112,7 +112,11 @@ class Session:
     async def _open(self, request: RunRequest) -> Run:
         info, lineage = workflow.info(), _lineage()
         opening = OpenRun(
-            agent=request.agent, tenant=request.tenant, subject=request.subject, lineage=lineage
+            agent=request.agent,
+            tenant=request.tenant,
+            subject=request.subject,
+            lineage=lineage,
+            opened_at=workflow.now(),
         )
         carried = request.carried
         terms = carried.terms if carried else await calls.open_run(opening, summary="open the run")
