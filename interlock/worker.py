@@ -12,6 +12,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationErrorCategory as Category
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -26,7 +27,7 @@ from interlock.agents.loading import sandbox
 from interlock.app import App
 from interlock.canonical import jsonable
 from interlock.connection import data_converter
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, Throttled
 from interlock.memory.contract import MEMORY_PORT
 from interlock.tools.contract import ToolCall
 from interlock.tools.queues import own_queues, queue_of
@@ -78,15 +79,18 @@ class _Activity(ActivityInboundInterceptor):
 def to_failure(error: InterlockError) -> ApplicationError:
     """Return the error as Temporal carries it: code as type, retryable as the tree says.
 
-    The detail `retry_after_seconds` becomes the delay of the next attempt.
+    The detail `retry_after_seconds` becomes the delay of the next attempt. One that only waits for
+    its turn is no failure to whoever reads logs and metrics.
     """
     delay = error.details.get("retry_after_seconds")
+    waits = isinstance(error, Throttled)
     return ApplicationError(
         error.message,
         jsonable(error.details),
         type=error.code,
         non_retryable=not error.retryable,
         next_retry_delay=timedelta(seconds=float(delay)) if delay is not None else None,
+        category=Category.BENIGN if waits else Category.UNSPECIFIED,
     )
 
 

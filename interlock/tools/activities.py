@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from interlock.errors import CircuitOpen, ToolUnavailable
 from interlock.heartbeats import heartbeats
@@ -67,6 +67,7 @@ class ToolActivities:
                     error.details,
                     type=error.code,
                     next_retry_delay=_delay(error, attempt),
+                    category=_category(error),
                 ) from error
 
     async def _run(self, call: ToolCall, attempt: int) -> ToolOutcome:
@@ -90,6 +91,12 @@ class ToolActivities:
         if self._turns is None:
             return nullcontext(attempt)
         return self._turns.admitted(call, attempt, waited=waited)
+
+
+def _category(error: CircuitOpen | ToolUnavailable) -> ApplicationErrorCategory:
+    """An attempt that only waits is no failure to whoever reads logs and metrics."""
+    waits = isinstance(error, CircuitOpen)
+    return ApplicationErrorCategory.BENIGN if waits else ApplicationErrorCategory.UNSPECIFIED
 
 
 def _waited() -> int:

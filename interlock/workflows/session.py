@@ -110,13 +110,13 @@ class Session:
         await workflow.wait_condition(workflow.all_handlers_finished)
 
     async def _open(self, request: RunRequest) -> Run:
-        info, lineage = workflow.info(), _lineage()
+        info, lineage, opened_at = workflow.info(), _lineage(), workflow.now()
         opening = OpenRun(
             agent=request.agent,
             tenant=request.tenant,
             subject=request.subject,
             lineage=lineage,
-            opened_at=workflow.now(),
+            opened_at=opened_at,
         )
         carried = request.carried
         terms = carried.terms if carried else await calls.open_run(opening, summary="open the run")
@@ -126,7 +126,7 @@ class Session:
             workflow_id=info.workflow_id,
             run_id=info.run_id,
             lineage=lineage,
-            opened_at=workflow.now(),
+            opened_at=opened_at,
         )
         workflow.upsert_search_attributes(
             [

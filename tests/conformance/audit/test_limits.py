@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection, text
 
 from interlock.audit.database import Database
 from interlock.audit.limits import SqlLimits
@@ -193,8 +192,7 @@ async def test_processes_share_one_rate(url: str) -> None:
 
 
 async def _turns(database: Database, column: str) -> list[Any]:
-    async def work(session: AsyncSession) -> list[Any]:
-        connection = await session.connection()
-        return list((await connection.execute(text(f"SELECT {column} FROM limit_turn"))).scalars())
+    def work(connection: Connection) -> list[Any]:
+        return list(connection.execute(text(f"SELECT {column} FROM limit_turn")).scalars())
 
     return await database.read(work)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sqlalchemy import Connection
+
 from interlock.audit import ledger
 from interlock.audit.contract import LedgerState
 from interlock.audit.ledger import SqlLedger
@@ -54,7 +56,7 @@ def attempt_in_the_key() -> None:
 def decision_not_consumed() -> None:
     """A claim does not use up the decision that it names."""
 
-    async def check(self: SqlLedger, *_: Any, **__: Any) -> None:
+    def check(self: SqlLedger, *_: Any, **__: Any) -> None:
         return None
 
     SqlLedger._check_decision = check  # type: ignore[method-assign]
@@ -87,8 +89,9 @@ def settle_without_fencing() -> None:
         result: Any = None,
         error: str = "",
     ) -> bool:
-        async def work(session: Any) -> bool:
-            ledger._settle(await ledger._locked(session, effect_key), state, result, error)
+        def work(connection: Connection) -> bool:
+            row = ledger._locked(connection, effect_key)
+            ledger._settle(connection, row, state, result, error)
             return True
 
         return bool(await self._database.write(work))

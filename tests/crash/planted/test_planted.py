@@ -88,7 +88,7 @@ BUGS = {
         ),
     )
 }
-SAMPLE = ("claim after call", "settle without fencing", "effect in workflow code")
+SAMPLE = ("claim after call", "effect in workflow code")
 """Bugs of every plain test run."""
 
 

@@ -75,14 +75,13 @@ def test_the_example_passes_and_a_tool_that_repeats_itself_is_named(project: Pat
     assert found["breaches"][0]["actual"] == {"lamp": 2}
 
 
-@pytest.mark.parametrize("plan", ["sometimes", "random:0", "point:"])
-def test_a_plan_that_is_none_is_refused_before_anything_runs(tmp_path: Path, plan: str) -> None:
+def test_a_plan_that_is_none_is_refused_before_anything_runs(tmp_path: Path) -> None:
     """The message says what is allowed."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_crash.py").write_text("def test_it(): pass\n", encoding="utf-8")
-    done = run_pytest(tmp_path, f"--interlock-crash={plan}")
+    done = run_pytest(tmp_path, "--interlock-crash=sometimes")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert plan in done.stderr
+    assert "sometimes" in done.stderr
     assert "every-point" in done.stderr
 
 

@@ -116,7 +116,7 @@ class Judging:
 async def test_an_unjudged_call_is_judged_and_then_made(bench: Bench, is_local: bool) -> None:
     """The verdict comes with the outcome, with the arguments if the history has them nowhere else."""
     judging = Judging()
-    activities = ToolActivities(bench.gateway(bench.tool("external")), judging)
+    activities = ToolActivities(bench.gateway(bench.tool("external")), judge=judging)
     call = bench.call(unjudged=True, policy="")
     outcome = await environment(is_local=is_local).run(activities.call_tool, call)
     assert (outcome.status, judging.asked, bench.shop.attempts) == ("done", [call], 1)
@@ -127,7 +127,7 @@ async def test_an_unjudged_call_is_judged_and_then_made(bench: Bench, is_local: 
 
 async def test_a_call_that_is_not_allowed_is_held(bench: Bench) -> None:
     """Nothing is claimed and nothing is called; the run sees why and asks whom it has to."""
-    activities = ToolActivities(bench.gateway(bench.tool("external")), Judging("ask"))
+    activities = ToolActivities(bench.gateway(bench.tool("external")), judge=Judging("ask"))
     outcome = await environment().run(activities.call_tool, bench.call(unjudged=True))
     assert outcome.status == "held"
     assert outcome.verdict is not None
@@ -140,7 +140,7 @@ async def test_what_an_allowed_attempt_began_is_ended(bench: Bench) -> None:
     """A later attempt follows the row, also when the policy would ask by now."""
     bench.shop.behave = down
     judging = Judging()
-    activities = ToolActivities(bench.gateway(bench.tool("idempotent")), judging)
+    activities = ToolActivities(bench.gateway(bench.tool("idempotent")), judge=judging)
     call = bench.call(unjudged=True)
     with pytest.raises(ApplicationError):
         await environment(1).run(activities.call_tool, call)
