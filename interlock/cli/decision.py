@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interlock.cli.options import Json, Limit, Yes
+from interlock.cli.options import (
+    Comment,
+    Json,
+    Limit,
+    OutcomeResult,
+    OutcomeWord,
+    Page,
+    Reviewer,
+    Yes,
+)
 from interlock.cli.output import Output, line
 
 if TYPE_CHECKING:
@@ -26,10 +35,6 @@ RequestId = Annotated[
 Run = Annotated[
     str, typer.Option("--run", help="Workflow id of its run; all runs are searched without it.")
 ]
-Comment = Annotated[str, typer.Option("--comment", "-c", help="Why, for the agent and the record.")]
-Reviewer = Annotated[
-    str, typer.Option("--reviewer", help="Name on the decision; default: who is logged in.")
-]
 
 
 @app.command(rich_help_panel=_PANEL)
@@ -38,7 +43,7 @@ def approvals(
         str, typer.Argument(metavar="[ID]", help="Workflow id of one run; all by default.")
     ] = "",
     limit: Limit = 20,
-    page: Annotated[int, typer.Option("--page", min=1, help="Page of the list.")] = 1,
+    page: Page = 1,
     as_json: Json = False,
 ) -> None:
     """List the requests that wait for a decision, oldest first.
@@ -150,16 +155,8 @@ def respond(
 @app.command(rich_help_panel=_PANEL)
 def resolve(
     request_id: RequestId,
-    verb: Annotated[
-        Literal["happened", "did_not_happen", "abort"],
-        typer.Argument(
-            metavar="VERB", help="happened, did_not_happen (call it now) or abort (never call it)."
-        ),
-    ],
-    result: Annotated[
-        str | None,
-        typer.Option("--result", metavar="JSON", help="With happened: what the tool answered."),
-    ] = None,
+    verb: OutcomeWord,
+    result: OutcomeResult = None,
     run: Run = "",
     comment: Comment = "",
     reviewer: Reviewer = "",

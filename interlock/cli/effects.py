@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from interlock.cli.options import Json, Limit, Yes
+from interlock.cli.options import (
+    Comment,
+    Json,
+    Limit,
+    OutcomeResult,
+    OutcomeWord,
+    Page,
+    Reviewer,
+    Yes,
+)
 from interlock.cli.output import Output, compact, line, table
 
 if TYPE_CHECKING:
@@ -59,7 +68,7 @@ def list_effects(
         bool, typer.Option("--unknown", help="Only effects that nobody can tell about.")
     ] = False,
     limit: Limit = 20,
-    page: Annotated[int, typer.Option("--page", min=1, help="Page of the list.")] = 1,
+    page: Page = 1,
     as_json: Json = False,
 ) -> None:
     """List effects, oldest first, and below them the newest incidents.
@@ -88,20 +97,10 @@ def show(effect: EffectId, as_json: Json = False) -> None:
 @group.command()
 def resolve(
     effect: EffectId,
-    verb: Annotated[
-        Literal["happened", "did_not_happen", "abort"],
-        typer.Argument(
-            metavar="VERB", help="happened, did_not_happen (call it now) or abort (never call it)."
-        ),
-    ],
-    result: Annotated[
-        str | None,
-        typer.Option("--result", metavar="JSON", help="With happened: what the tool answered."),
-    ] = None,
-    comment: Annotated[str, typer.Option("--comment", "-c", help="Why, for the record.")] = "",
-    reviewer: Annotated[
-        str, typer.Option("--reviewer", help="Name on the decision; default: who is logged in.")
-    ] = "",
+    verb: OutcomeWord,
+    result: OutcomeResult = None,
+    comment: Comment = "",
+    reviewer: Reviewer = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,4 +15,19 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 Limit = Annotated[int, typer.Option("--limit", min=1, max=1000, help="Longest list to print.")]
 Cursor = Annotated[
     str, typer.Option("--cursor", help="Go on after an earlier page: its 'next' cursor.")
+]
+Page = Annotated[int, typer.Option("--page", min=1, help="Page of the list.")]
+Comment = Annotated[str, typer.Option("--comment", "-c", help="Why, for the agent and the record.")]
+Reviewer = Annotated[
+    str, typer.Option("--reviewer", help="Name on the decision; default: who is logged in.")
+]
+OutcomeWord = Annotated[
+    Literal["happened", "did_not_happen", "abort"],
+    typer.Argument(
+        metavar="VERB", help="happened, did_not_happen (call it now) or abort (never call it)."
+    ),
+]
+OutcomeResult = Annotated[
+    str | None,
+    typer.Option("--result", metavar="JSON", help="With happened: what the tool answered."),
 ]

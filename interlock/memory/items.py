@@ -128,7 +128,7 @@ class TenantItems:
             self._collection.upsert(
                 ids=[row.id for row in page],
                 embeddings=np.asarray([row.vector for row in page], np.float32),
-                documents=[row.document for row in page],  # type: ignore[misc]
+                documents=[row.document for row in page],  # type: ignore[misc]  # a row may have none
                 metadatas=[row.metadata for row in page],
             )
         for ids in _pages(stale, _PAGE):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from abc import ABC, abstractmethod
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -36,7 +37,7 @@ class Restartable(Protocol):
         ...
 
 
-class _Server:
+class _Server(ABC):
     def __init__(self, command: Sequence[str], log: Path) -> None:
         self._command = command
         self._log = log
@@ -65,8 +66,8 @@ class _Server:
                     raise RuntimeError(f"{self._command[0]!r} ended. Its log says why: {self._log}")
                 await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _answers(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    async def _answers(self) -> bool: ...
 
 
 class TemporalServer(_Server):
