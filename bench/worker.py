@@ -1,8 +1,8 @@
 """A worker in a process of its own: `python -m bench.worker NAME ADDRESS FOLDER SETTINGS`.
 
 SETTINGS is a JSON object with more settings of a deployment of Interlock. The worker says `ready` on
-standard output and stops when its standard input ends. Each system imports only what it needs: a
-larger heap makes Python's garbage collector slower.
+standard output and stops when its standard input ends. Each system runs on the event loop that it has
+by default, and imports only what it needs: a larger heap makes Python's garbage collector slower.
 """
 
 from __future__ import annotations
@@ -93,4 +93,10 @@ async def main(name: str, address: str, folder: str, settings: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    hosting = main(*sys.argv[1:])
+    if sys.argv[1] == "interlock":
+        from interlock.worker import run_process
+
+        run_process(hosting)
+    else:
+        asyncio.run(hosting)

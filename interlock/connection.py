@@ -23,6 +23,7 @@ from temporalio.converter import (
     ExternalStorage,
     PayloadConverter,
     SerializationContext,
+    StorageDriverStoreContext,
 )
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
@@ -90,6 +91,16 @@ class ShortFailures(DefaultFailureConverter):
             failure.application_failure_info.type = exception.code
 
 
+class SharedDataConverter(DataConverter):
+    """The converter that all workflows and activities share.
+
+    The SDK copies one for each payload, to tell storage drivers where it belongs; ours does not ask.
+    """
+
+    def _with_store_context(self, store_ctx: StorageDriverStoreContext) -> DataConverter:
+        return self
+
+
 def data_folder(settings: Settings) -> Path:
     """Return the folder of databases, payloads and logs, relative paths below the project."""
     return (settings.project_dir / settings.data_dir).resolve()
@@ -109,7 +120,7 @@ def data_converter(settings: Settings) -> DataConverter:
     """Return the converter that callers, workers and replays of this deployment share."""
     driver = PayloadDriver(payload_store(settings))
     storage = ExternalStorage(drivers=[driver], payload_size_threshold=PAYLOAD_THRESHOLD)
-    return DataConverter(
+    return SharedDataConverter(
         payload_converter_class=SharedConverters,
         failure_converter_class=ShortFailures,
         external_storage=storage,

@@ -6,6 +6,7 @@ second event, and a reset, which is another run, writes its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,10 @@ class AuditObserver:
 
     def __init__(self, store: AuditStore) -> None:
         self._store = store
+
+    async def record(self, events: Sequence[AuditEvent]) -> None:
+        """Record events."""
+        await self._store.record(events)
 
     async def run_opened(self, opening: OpenRun, release: str) -> None:
         """Record that a run started."""
@@ -72,7 +77,7 @@ class AuditObserver:
             **values,
         )
 
-    async def tool_called(
+    def tool_called(
         self,
         call: ToolCall,
         outcome: ToolOutcome,
@@ -80,8 +85,8 @@ class AuditObserver:
         started_at: datetime,
         ended_at: datetime,
         token: int,
-    ) -> None:
-        """Record how an attempt at a tool call ended."""
+    ) -> AuditEvent:
+        """Return the event of how an attempt at a tool call ended."""
         details = {
             "arguments": call.arguments,
             "effect_key": call.effect_key,
@@ -90,7 +95,7 @@ class AuditObserver:
             "code": outcome.code,
             "message": outcome.message,
         }
-        await self._record(
+        return _event(
             "tool_call",
             call.tool,
             # Not the call id: a node's own call gets another one when its workflow task is lost
@@ -129,12 +134,12 @@ class AuditObserver:
             details={"tool": call.tool, "why": breaker.why},
         )
 
-    async def judged(
+    def judged(
         self, request: JudgeRequest, verdict: Verdict, *, call: str, at: datetime
-    ) -> None:
-        """Record a verdict."""
+    ) -> AuditEvent:
+        """Return the event of a verdict."""
         said = verdict.model_dump(mode="json", include={"rule", "ask", "totals"})
-        await self._record(
+        return _event(
             "verdict",
             request.tool,
             call,
@@ -151,29 +156,31 @@ class AuditObserver:
             },
         )
 
-    async def _record(
-        self,
-        kind: EventKind,
-        name: str,
-        key: str,
-        context: CallContext,
-        started_at: datetime,
-        ended_at: datetime,
-        **values: Any,
-    ) -> None:
-        workflow_id, run_id = _place(context)
-        event = AuditEvent(
-            id=f"{run_id}/{kind}/{key}",
-            kind=kind,
-            name=name,
-            workflow_id=workflow_id,
-            run_id=run_id,
-            context=context,
-            started_at=started_at,
-            ended_at=ended_at,
-            **values,
-        )
-        await self._store.record([event])
+    async def _record(self, *parts: Any, **values: Any) -> None:
+        await self._store.record([_event(*parts, **values)])
+
+
+def _event(
+    kind: EventKind,
+    name: str,
+    key: str,
+    context: CallContext,
+    started_at: datetime,
+    ended_at: datetime,
+    **values: Any,
+) -> AuditEvent:
+    workflow_id, run_id = _place(context)
+    return AuditEvent(
+        id=f"{run_id}/{kind}/{key}",
+        kind=kind,
+        name=name,
+        workflow_id=workflow_id,
+        run_id=run_id,
+        context=context,
+        started_at=started_at,
+        ended_at=ended_at,
+        **values,
+    )
 
 
 def _attempt() -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
@@ -36,6 +36,8 @@ from interlock.workflows.activity_node import node_activities
 from interlock.workflows.agent import AgentWorkflow
 from interlock.workflows.calls import WORKFLOW_QUEUE
 from interlock.workflows.runtime import RuntimeInterceptor
+
+T = TypeVar("T")
 
 _STICKY = timedelta(seconds=1)
 """How long the server waits for a worker that remembers a run before it asks another: after a
@@ -156,6 +158,24 @@ async def running_workers(app: App, client: Client) -> AsyncIterator[None]:
         for worker in workers(app, client):
             await stack.enter_async_context(worker)
         yield
+
+
+def run_process(work: Coroutine[Any, Any, T]) -> T:
+    """Run what the process of a worker does, on uvloop where there is one.
+
+    Threads of the SDK and of the database wake the worker's loop several times in each call, which
+    costs asyncio's own loop a message to its socket each time.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(work)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return None
+    return uvloop.new_event_loop
 
 
 async def run_worker(app: App, client: Client, stop: asyncio.Event) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from temporalio import activity
 from interlock.approvals.contract import JudgeRequest
 from interlock.approvals.judge import Judge
 from interlock.approvals.policy import Policy
-from interlock.audit.contract import Effects
+from interlock.audit.contract import AuditEvent, Effects
 from interlock.errors import UnknownTool
 from interlock.tools.contract import ToolCall, Verdict
 from interlock.tools.definition import Tool
@@ -22,8 +22,8 @@ class VerdictObserver(Protocol):
 
     def judged(
         self, request: JudgeRequest, verdict: Verdict, *, call: str, at: datetime
-    ) -> Awaitable[None]:
-        """Take note of a verdict; told again when its activity runs again.
+    ) -> AuditEvent:
+        """Return what is to be recorded of a verdict; the same when its activity runs again.
 
         Args:
             request: What was judged.
@@ -31,6 +31,10 @@ class VerdictObserver(Protocol):
             call: Id of the recorded call, '<run id>/<activity id>': equal when it runs again.
             at: When it was judged.
         """
+        ...
+
+    def record(self, events: Sequence[AuditEvent]) -> Awaitable[None]:
+        """Record events."""
         ...
 
 
@@ -68,10 +72,12 @@ class PolicyActivities:
             UnknownTool: this worker has no such tool.
             ConfigError: the tool's risk rule failed, or the policy gave no verdict that holds.
         """
-        return await self._judge(request)
+        verdict, event = await self._judge(request)
+        await self._observer.record([event])
+        return verdict
 
-    async def judge_call(self, call: ToolCall) -> Verdict:
-        """Judge a call in its own activity: see `judge`."""
+    async def judge_call(self, call: ToolCall) -> tuple[Verdict, AuditEvent]:
+        """Judge a call in its own activity: see `judge`. The event is the caller's to record."""
         return await self._judge(
             JudgeRequest(tool=call.tool, arguments=call.arguments, context=call.context)
         )
@@ -83,7 +89,7 @@ class PolicyActivities:
             self._policy.judge(contract, {}, contract.risk).outcome == "allow"
         )
 
-    async def _judge(self, request: JudgeRequest) -> Verdict:
+    async def _judge(self, request: JudgeRequest) -> tuple[Verdict, AuditEvent]:
         tool = self._tools.get(request.tool)
         if tool is None:
             raise UnknownTool(
@@ -94,10 +100,5 @@ class PolicyActivities:
         found = await judge.verdict(tool, request.arguments, request.context)
         verdict = found.model_copy(update={"arguments": request.arguments})
         info = activity.info()
-        await self._observer.judged(
-            request,
-            verdict,
-            call=f"{info.workflow_run_id}/{info.activity_id}",
-            at=self._clock(),
-        )
-        return verdict
+        place = f"{info.workflow_run_id}/{info.activity_id}"
+        return verdict, self._observer.judged(request, verdict, call=place, at=self._clock())

@@ -177,12 +177,14 @@ class ClaimResult(BaseModel):
 class Ledger(Protocol):
     """Compare-and-set states of effects, shared by all workers."""
 
-    def claim(self, claim: Claim) -> Awaitable[ClaimResult]:
+    def claim(self, claim: Claim, *, events: Sequence[AuditEvent] = ()) -> Awaitable[ClaimResult]:
         """Insert the key as CLAIMED with token 1, or take over a FAILED row with the next token.
 
         Consumes the decision of `request_id` in the same transaction: the same effect may consume
         it again. A claim that does not win consumes nothing. Requests are told apart within the
         lineage of the claim's context.
+
+        `events` are recorded in the same transaction, whether it wins or not.
 
         Raises:
             LedgerConflict: the decision was consumed by another effect (details: `held_by`).
@@ -218,11 +220,13 @@ class Ledger(Protocol):
         *,
         result: Any = None,
         error: str = "",
+        events: Sequence[AuditEvent] = (),
     ) -> Awaitable[bool]:
         """Write DONE, FAILED or UNKNOWN if the row still has `token`; say whether it has.
 
         DONE and FAILED are final. Saying the same again is no error, for an attempt that does not
-        know whether it was heard; anything else changes nothing.
+        know whether it was heard; anything else changes nothing. `events` are recorded in the same
+        transaction, and only if the row has `token` and the state.
 
         Raises:
             LedgerConflict: the ledger has no such effect.

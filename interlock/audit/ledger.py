@@ -1,19 +1,21 @@
 """The effect ledger in the database: who may make an effect, and what became of it.
 
 Every change is one transaction that locks the row, compares and sets, so that of any number of
-concurrent attempts exactly one gets its way. Locks are taken in one order (the effect, then the
-decision), so no two transactions wait for each other.
+concurrent attempts exactly one gets its way. Locks are taken in one order (the effect, the
+decision, then audit events), so no two transactions wait for each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from interlock.audit.contract import Claim, ClaimResult, LedgerRow, LedgerState
+from interlock.audit.contract import AuditEvent, Claim, ClaimResult, LedgerRow, LedgerState
 from interlock.audit.database import Database
+from interlock.audit.store import event_rows, new_events
 from interlock.audit.tables import CONSUMED, EFFECTS
 from interlock.canonical import jsonable
 from interlock.errors import DeveloperError, LedgerConflict
@@ -44,16 +46,18 @@ class SqlLedger:
             database.insert_new(table).execution_options(preserve_rowcount=True)
             for table in (EFFECTS, CONSUMED)
         )
+        self._new_events = new_events(database)
 
-    async def claim(self, claim: Claim) -> ClaimResult:
+    async def claim(self, claim: Claim, *, events: Sequence[AuditEvent] = ()) -> ClaimResult:
         """Insert the key as CLAIMED with token 1, or take over a FAILED row with the next token.
 
         Winning consumes the decision of `request_id` in the same transaction. The same effect may
-        consume it again; a claim that does not win consumes nothing.
+        consume it again; a claim that does not win consumes nothing. `events` are recorded too.
 
         Raises:
             LedgerConflict: the decision was consumed by another effect (details: `held_by`).
         """
+        told = event_rows(events)
 
         def work(connection: Connection) -> ClaimResult:
             row = _new_row(claim)
@@ -71,6 +75,7 @@ class SqlLedger:
                     )
             if claim.request_id is not None:
                 self._check_decision(connection, claim, claim.request_id, consume=won)
+            self._record(connection, told)
             return ClaimResult(won=won, row=_public(row))
 
         return await self._database.write(work)
@@ -117,16 +122,18 @@ class SqlLedger:
         *,
         result: Any = None,
         error: str = "",
+        events: Sequence[AuditEvent] = (),
     ) -> bool:
         """Write DONE, FAILED or UNKNOWN if the row still has `token`; say whether it has.
 
         DONE and FAILED are final. Saying the same again is no error, for an attempt that does not
-        know whether it was heard.
+        know whether it was heard. `events` are recorded if the row is as was said.
 
         Raises:
             LedgerConflict: the ledger has no such effect.
         """
         _expect(state, _SETTLED)
+        told = event_rows(events)
 
         def work(connection: Connection) -> bool:
             row = _locked(connection, effect_key)
@@ -134,7 +141,10 @@ class SqlLedger:
                 return False
             if row["state"] in _OPEN:
                 row = _settle(connection, row, state, result, error)
-            return bool(row["state"] == state)
+            if row["state"] != state:
+                return False
+            self._record(connection, told)
+            return True
 
         return await self._database.write(work)
 
@@ -191,6 +201,10 @@ class SqlLedger:
             return [_public(dict(row._mapping)) for row in connection.execute(query)]
 
         return await self._database.read(work)
+
+    def _record(self, connection: Connection, rows: list[_Values]) -> None:
+        if rows:
+            connection.execute(self._new_events, rows)
 
     def _check_decision(
         self, connection: Connection, claim: Claim, request_id: str, *, consume: bool

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+import itertools
 import os
 import re
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from interlock.audit.folders import unwritable
 from interlock.errors import PayloadMissing
 
 _REF = re.compile("[0-9a-f]{64}")
+
+_number = itertools.count()
+"""Of temporary files: two threads may write the same payload."""
 
 
 class FilePayloadStore:
@@ -80,14 +84,25 @@ class FilePayloadStore:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as file:
-        temporary = Path(file.name)
-        try:
+    # Every model call writes here twice: `tempfile` would take longer than the disk.
+    temporary = path.with_name(f".{path.name[:16]}-{os.getpid()}-{next(_number)}.tmp")
+    try:
+        with _create(temporary) as file:
             file.write(data)
-            file.flush()
             os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _create(path: Path) -> io.FileIO:
+    try:
+        return io.FileIO(path, "x", opener=_private)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return io.FileIO(path, "x", opener=_private)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, select
+from sqlalchemy import ColumnElement, Connection, Insert, Row, case, func, select
 
 from interlock.audit.contract import AuditEvent, EventFilter, ModelUsage
 from interlock.audit.database import Database
@@ -20,7 +20,7 @@ class SqlAuditStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._new = database.insert_new(EVENTS).execution_options(preserve_rowcount=True)
+        self._new = new_events(database)
 
     async def record(self, events: Sequence[AuditEvent]) -> int:
         """Write events, in their order, and return how many were new.
@@ -31,7 +31,7 @@ class SqlAuditStore:
         """
         if not events:
             return 0
-        rows = [_values(event) for event in events]
+        rows = event_rows(events)
         return await self._database.write(lambda found: found.execute(self._new, rows).rowcount)
 
     async def events(self, where: EventFilter) -> list[AuditEvent]:
@@ -90,6 +90,16 @@ def _conditions(where: EventFilter) -> list[ColumnElement[bool]]:
     if where.since is not None:
         conditions.append(_EVENT.started_at >= where.since)
     return conditions
+
+
+def new_events(database: Database) -> Insert:
+    """Return the statement that writes the rows of `event_rows`, each once."""
+    return database.insert_new(EVENTS).execution_options(preserve_rowcount=True)
+
+
+def event_rows(events: Sequence[AuditEvent]) -> list[dict[str, object]]:
+    """Return events as rows of their table."""
+    return [_values(event) for event in events]
 
 
 def _values(event: AuditEvent) -> dict[str, object]:

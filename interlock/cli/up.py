@@ -58,7 +58,9 @@ def worker(as_json: Json = False) -> None:
 
 
 def _serve(work: Coroutine[None, None, None]) -> None:
+    from interlock.worker import run_process
+
     try:
-        asyncio.run(work)
+        run_process(work)
     except asyncio.CancelledError:  # a signal came while it was starting
         raise typer.Exit(130) from None

@@ -24,7 +24,7 @@ from interlock.connection import data_folder
 from interlock.registry import load
 from interlock.settings import Settings
 from interlock.testing.killing import Kill, Killer
-from interlock.worker import running_workers
+from interlock.worker import run_process, running_workers
 
 _CONTEXT = get_context("forkserver")
 
@@ -130,7 +130,7 @@ def _host(hosting: Hosting, ready: Connection) -> None:
     os.environ.update(hosting.environment)
     if hosting.setup is not None:
         load(hosting.setup)()
-    asyncio.run(_work(hosting, ready))
+    run_process(_work(hosting, ready))
 
 
 async def _work(hosting: Hosting, ready: Connection) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from interlock.audit.contract import AuditEvent
 from interlock.errors import CircuitOpen, ToolUnavailable
 from interlock.heartbeats import heartbeats
 from interlock.tools.contract import ToolCall, ToolOutcome, Verdict
@@ -19,8 +20,8 @@ _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
 """As in the retry policy that the door gives."""
 
-Judge = Callable[[ToolCall], Awaitable[Verdict]]
-"""Asks the policy about a call, and records its verdict."""
+Judge = Callable[[ToolCall], Awaitable[tuple[Verdict, AuditEvent]]]
+"""Asks the policy about a call; returns its verdict, and what is to be recorded of it."""
 
 
 class ToolActivities:
@@ -74,13 +75,18 @@ class ToolActivities:
         if not call.unjudged or self._judge is None:
             return await self._gateway.run(call, attempt=attempt)
         verdict, info = None, activity.info()
+        events: list[AuditEvent] = []
         # A row says that an attempt before this one was allowed: what it began has to be ended.
         if info.attempt == 1 or not await self._gateway.has_row(call):
-            verdict = await self._judge(call)
+            verdict, event = await self._judge(call)
+            events = [event]
             if verdict.outcome != "allow":
+                await self._gateway.record(events)
                 return ToolOutcome(status="held", verdict=verdict)
-        judged = {"unjudged": False, "policy": verdict.policy if verdict else ""}
-        outcome = await self._gateway.run(call.model_copy(update=judged), attempt=attempt)
+        judged = call.model_copy(
+            update={"unjudged": False, "policy": verdict.policy if verdict else ""}
+        )
+        outcome = await self._gateway.run(judged, attempt=attempt, events=events)
         if verdict and not info.is_local:  # the history has the arguments of this call
             verdict = verdict.model_copy(update={"arguments": {}})
         return outcome.model_copy(update={"verdict": verdict})

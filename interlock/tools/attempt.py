@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from interlock.audit.contract import Ledger
+from interlock.audit.contract import AuditEvent, Ledger
 from interlock.errors import LedgerConflict
 from interlock.tools.answers import AnswerCache
 from interlock.tools.calling import Caller
@@ -41,6 +41,12 @@ class Parts:
     longest_wait: timedelta
     """What a longer `Retry-After` is cut to."""
 
+    def event(self, job: Job, outcome: ToolOutcome, token: int) -> AuditEvent:
+        """Return what is to be recorded of an attempt that ends now."""
+        return self.observer.tool_called(
+            job.call, outcome, started_at=job.started_at, ended_at=self.clock(), token=token
+        )
+
     def wait_after(self, error: Exception, call: ToolCall) -> dict[str, float]:
         """Return how long the other side wants to be left alone, as details of an error.
 
@@ -58,11 +64,14 @@ class Job:
 
     tool: Tool
     call: ToolCall
-    arguments: dict[str, Any]
-    """Everything the implementation takes, by keyword."""
     attempt: int
     """Number of the activity's attempt, from 1."""
     caller: Caller
+    started_at: datetime
+    events: list[AuditEvent]
+    """What is to be recorded with the next change of the ledger, or else at the end."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """Everything the implementation takes, by keyword."""
 
     def arguments_until(self, deadline: datetime) -> dict[str, Any]:
         """Return what the implementation takes, with the deadline if it takes the call."""
@@ -107,7 +116,10 @@ class Job:
 
 
 class Ended(NamedTuple):
-    """How an attempt ended, and the ledger's token it had."""
+    """How an attempt ended."""
 
     outcome: ToolOutcome
     token: int = 0
+    """The ledger's token it had."""
+    recorded: bool = False
+    """Whether the audit has it already, written together with the ledger's row."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from interlock.audit.contract import BreakerRow
+from interlock.audit.contract import AuditEvent, BreakerRow
 from interlock.canonical import digest
 from interlock.context import CallContext
 from interlock.tools.throttle import Throttle
@@ -300,8 +300,8 @@ class ToolObserver(Protocol):
         started_at: datetime,
         ended_at: datetime,
         token: int,
-    ) -> Awaitable[None]:
-        """Take note of a call that ended; told again when its activity runs again.
+    ) -> AuditEvent:
+        """Return what is to be recorded of a call that ended; the same when its activity runs again.
 
         One call may end several times: unknown, then done after a person was asked. Call id, token
         and status tell the ends apart.
@@ -313,6 +313,10 @@ class ToolObserver(Protocol):
             ended_at: When this attempt ended.
             token: The ledger's token of this attempt, or 0 for a tool that changes nothing.
         """
+        ...
+
+    def record(self, events: Sequence[AuditEvent]) -> Awaitable[None]:
+        """Record events that no change of the ledger has recorded with it."""
         ...
 
     def incident(self, call: ToolCall, what: str, *, at: datetime, token: int) -> Awaitable[None]:

@@ -45,11 +45,12 @@ class EffectAttempt:
             return ended
         await self._parts.probe("before_claim", self._call)
         try:
-            claimed = await self._parts.ledger.claim(self._claim())
+            claimed = await self._parts.ledger.claim(self._claim(), events=self._job.events)
         except LedgerConflict as error:
             if "held_by" not in error.details:
                 raise
             return Ended(refused("DECISION_USED", error.message))
+        self._job.events.clear()
         await self._parts.probe("after_claim", self._call)
         if claimed.won:
             return await HeldEffect(self._parts, self._job, claimed.row).make()

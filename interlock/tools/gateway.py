@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from interlock.audit.contract import BreakerStore, Ledger
+from interlock.audit.contract import AuditEvent, BreakerStore, Ledger
 from interlock.errors import (
     BadArguments,
     CircuitOpen,
@@ -111,7 +112,13 @@ class ToolGateway:
         """Whether the ledger knows the effect of a call: an attempt has claimed it."""
         return await self._parts.ledger.find(call.effect_key) is not None
 
-    async def run(self, call: ToolCall, *, attempt: int = 1) -> ToolOutcome:
+    async def record(self, events: Sequence[AuditEvent]) -> None:
+        """Record what belongs to a call that is not made."""
+        await self._parts.observer.record(events)
+
+    async def run(
+        self, call: ToolCall, *, attempt: int = 1, events: Sequence[AuditEvent] = ()
+    ) -> ToolOutcome:
         """Carry out one attempt at a call.
 
         A cancellation is handed on to the tool; the row is settled before it is raised.
@@ -119,6 +126,7 @@ class ToolGateway:
         Args:
             call: The call.
             attempt: Number of this attempt, from 1.
+            events: What has to be recorded before an effect is made, and in any case.
 
         Raises:
             UnknownTool: no tool has the call's name.
@@ -134,28 +142,27 @@ class ToolGateway:
                 f"this worker has no tool {call.tool!r}. It has: {', '.join(sorted(self._tools))}. "
                 "Add it to 'tools' in interlock.toml."
             )
-        caller = Caller()
-        running = asyncio.ensure_future(self._run(tool, call, attempt, caller))
+        job = Job(tool, call, attempt, Caller(), self._parts.clock(), list(events))
+        running = asyncio.ensure_future(self._run(job))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            caller.stop()
+            job.caller.stop()
             await _finish(running)
             raise
 
-    async def _run(self, tool: Tool, call: ToolCall, attempt: int, caller: Caller) -> ToolOutcome:
-        started_at = self._parts.clock()
-        ended = await self._carry_out(tool, call, attempt, caller)
-        await self._parts.observer.tool_called(
-            call,
-            ended.outcome,
-            started_at=started_at,
-            ended_at=self._parts.clock(),
-            token=ended.token,
-        )
-        return ended.outcome
+    async def _run(self, job: Job) -> ToolOutcome:
+        try:
+            ended = await self._carry_out(job)
+            if not ended.recorded:
+                job.events.append(self._parts.event(job, ended.outcome, ended.token))
+            return ended.outcome
+        finally:
+            if job.events:
+                await self._parts.observer.record(job.events)
 
-    async def _carry_out(self, tool: Tool, call: ToolCall, attempt: int, caller: Caller) -> Ended:
+    async def _carry_out(self, job: Job) -> Ended:
+        tool, call = job.tool, job.call
         try:
             arguments = tool.validate_arguments(call.arguments)
         except BadArguments as error:
@@ -163,7 +170,7 @@ class ToolGateway:
         refusal = _refuse(call, arguments)
         if refusal is not None:
             return Ended(refusal)
-        job = Job(tool, call, _taken_by(tool, call, arguments), attempt, caller)
+        job = replace(job, arguments=_taken_by(tool, call, arguments))
         if tool.contract.effect.changes_world:
             return await EffectAttempt(self._parts, job).run()
         return Ended(await self._answer(job, arguments))

@@ -98,7 +98,7 @@ class HeldEffect:
         if self._in_doubt:
             return await self._unavailable(error.message, self._wait_after(error))
         outcome = failed(error)
-        ended = await self._settle(LedgerState.FAILED, outcome)
+        ended = await self._settle(LedgerState.FAILED, outcome, is_end=False)
         if ended.outcome is not outcome:
             return ended
         return Ended(held_back(self._contract, error), ended.token)
@@ -186,7 +186,7 @@ class HeldEffect:
         )
         state = LedgerState.UNKNOWN if self._in_doubt else LedgerState.FAILED
         outcome = failed(error)
-        ended = await self._settle(state, outcome)
+        ended = await self._settle(state, outcome, is_end=self._is_over)
         if self._is_over or ended.outcome is not outcome:
             return ended
         raise error
@@ -230,15 +230,22 @@ class HeldEffect:
         *,
         result: Any = None,
         error: str | None = None,
+        is_end: bool = True,
     ) -> Ended:
         row, call = self._row, self._job.call
         text = outcome.message if error is None else error
+        events = list(self._job.events)
+        if is_end:
+            events.append(self._parts.event(self._job, outcome, row.token))
         await self._parts.probe("before_settle", call)
         is_ours = await self._parts.ledger.settle(
-            row.effect_key, row.token, state, result=result, error=text
+            row.effect_key, row.token, state, result=result, error=text, events=events
         )
         await self._parts.probe("after_settle", call)
-        return Ended(outcome, row.token) if is_ours else await self._too_late(state)
+        if not is_ours:
+            return await self._too_late(state)
+        self._job.events.clear()
+        return Ended(outcome, row.token, recorded=is_end)
 
     async def _too_late(self, state: LedgerState) -> Ended:
         """Tell of a settlement that changed nothing, and take the outcome from the ledger."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from interlock.audit.contract import ClaimResult, LedgerState
+from interlock.audit.contract import ClaimResult, EventFilter, LedgerState
 from interlock.context import CallContext
 from interlock.errors import DeveloperError, LedgerConflict, NotSerializable
 
@@ -397,3 +397,34 @@ async def test_numbers_that_json_does_not_know_are_named(ledger, make_claim):
     assert await ledger.settle("k", 1, DONE, result=[float("nan"), float("-inf"), 1.5])
 
     assert (await ledger.find("k")).result == ["NaN", "-Infinity", 1.5]
+
+
+async def test_events_ride_on_a_claim(ledger, store, make_claim, make_event):
+    """What belongs to a claim is recorded with it, whether it wins or not, and once."""
+    for name in ("k", "k"):
+        await ledger.claim(make_claim(name), events=[make_event("e1"), make_event("e2")])
+
+    assert sorted(event.id for event in await store.events(EventFilter())) == ["e1", "e2"]
+
+
+async def test_a_refused_claim_records_nothing(ledger, store, make_claim, make_event):
+    """A claim whose decision was used for another effect leaves no event."""
+    await ledger.claim(make_claim("k", request_id="r"))
+
+    with pytest.raises(LedgerConflict):
+        await ledger.claim(make_claim("other", request_id="r"), events=[make_event("e1")])
+
+    assert await store.events(EventFilter()) == []
+
+
+async def test_events_ride_on_a_settlement_that_holds(ledger, store, make_claim, make_event):
+    """A late attempt's settlement records nothing; the holder's records its event, and once."""
+    await ledger.claim(make_claim("k"))
+    await ledger.take_over("k", 1, LATER)
+
+    assert not await ledger.settle("k", 1, DONE, events=[make_event("late")])
+    for _ in range(2):
+        assert await ledger.settle("k", 2, DONE, events=[make_event("held")])
+    assert not await ledger.settle("k", 2, FAILED, events=[make_event("other")])
+
+    assert [event.id for event in await store.events(EventFilter())] == ["held"]

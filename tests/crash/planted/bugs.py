@@ -46,9 +46,11 @@ def attempt_in_the_key() -> None:
     """Each attempt of the activity claims a row of its own."""
     original = ToolGateway.run
 
-    async def run(self: ToolGateway, call: ToolCall, *, attempt: int = 1) -> ToolOutcome:
+    async def run(
+        self: ToolGateway, call: ToolCall, *, attempt: int = 1, **more: Any
+    ) -> ToolOutcome:
         keyed = call.model_copy(update={"effect_key": f"{call.effect_key}-{attempt}"})
-        return await original(self, keyed, attempt=attempt)
+        return await original(self, keyed, attempt=attempt, **more)
 
     ToolGateway.run = run  # type: ignore[method-assign]
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from interlock.audit.breakers import SqlBreakers
-from interlock.audit.contract import BreakerRow, Claim, LedgerRow
+from interlock.audit.contract import (
+    AuditEvent,
+    BreakerRow,
+    Claim,
+    ClaimResult,
+    EventKind,
+    LedgerRow,
+)
 from interlock.audit.ledger import SqlLedger
 from interlock.context import CallContext
 from interlock.errors import LedgerConflict, ToolUnavailable
@@ -41,15 +48,35 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+def event(key: str, kind: EventKind, call: ToolCall, outcome: str, at: datetime) -> AuditEvent:
+    """Return an audit event about a call."""
+    return AuditEvent(
+        id=key,
+        kind=kind,
+        name=call.tool,
+        outcome=outcome,
+        workflow_id="case/42",
+        run_id="first",
+        context=call.context,
+        started_at=at,
+        ended_at=at,
+    )
+
+
 @dataclass
 class Observer:
     """Keeps what the audit would be told."""
 
     calls: list[tuple[ToolCall, ToolOutcome, int]] = field(default_factory=list)
+    """Calls whose event was recorded."""
+    made: dict[str, tuple[ToolCall, ToolOutcome, int]] = field(default_factory=dict)
+    """Calls by the id of the event that was made of them."""
+    recorded: list[str] = field(default_factory=list)
+    """Kinds of all events, in their order."""
     incidents: list[tuple[str, int]] = field(default_factory=list)
     breakers: list[tuple[str, str]] = field(default_factory=list)
 
-    async def tool_called(
+    def tool_called(
         self,
         call: ToolCall,
         outcome: ToolOutcome,
@@ -57,15 +84,38 @@ class Observer:
         started_at: datetime,
         ended_at: datetime,
         token: int,
-    ) -> None:
+    ) -> AuditEvent:
         assert started_at <= ended_at
-        self.calls.append((call, outcome, token))
+        found = event(str(len(self.made)), "tool_call", call, outcome.status, ended_at)
+        self.made[found.id] = (call, outcome, token)
+        return found
+
+    async def record(self, events: Sequence[AuditEvent]) -> None:
+        self.recorded += [event.kind for event in events]
+        self.calls += [self.made[event.id] for event in events if event.id in self.made]
 
     async def incident(self, call: ToolCall, what: str, *, at: datetime, token: int) -> None:
         self.incidents.append((what, token))
 
     async def breaker_changed(self, call: ToolCall, breaker: BreakerRow, *, at: datetime) -> None:
         self.breakers.append((breaker.dependency, str(breaker.state)))
+
+
+class TellingLedger(SqlLedger):
+    """Tells the observer of the events that it has recorded with a row."""
+
+    observer: Observer
+
+    async def claim(self, claim: Claim, *, events: Sequence[AuditEvent] = ()) -> ClaimResult:
+        claimed = await super().claim(claim, events=events)
+        await self.observer.record(events)
+        return claimed
+
+    async def settle(self, *row: Any, events: Sequence[AuditEvent] = (), **values: Any) -> bool:
+        is_settled = await super().settle(*row, events=events, **values)
+        if is_settled:
+            await self.observer.record(events)
+        return is_settled
 
 
 class Shop:
@@ -122,11 +172,11 @@ class Shop:
 class Bench:
     """Everything a test of the gateway needs."""
 
-    def __init__(self, ledger: SqlLedger, breakers: SqlBreakers) -> None:
+    def __init__(self, ledger: TellingLedger, breakers: SqlBreakers) -> None:
         self.ledger = ledger
         self.breakers = breakers
         self.clock = Clock()
-        self.observer = Observer()
+        self.observer = ledger.observer = Observer()
         self.shop = Shop()
 
     def tool(self, kind: str, **options: Any) -> Tool:

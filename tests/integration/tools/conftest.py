@@ -10,15 +10,14 @@ import pytest
 
 from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
-from interlock.audit.ledger import SqlLedger
-from tests.integration.tools.bench import Bench
+from tests.integration.tools.bench import Bench, TellingLedger
 
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     """Give a bench on a ledger in a new SQLite file."""
     async with Database(f"sqlite+aiosqlite:///{tmp_path}/ledger.db") as database:
-        yield Bench(SqlLedger(database), SqlBreakers(database))
+        yield Bench(TellingLedger(database), SqlBreakers(database))
 
 
 @pytest.fixture

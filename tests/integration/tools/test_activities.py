@@ -26,14 +26,14 @@ from temporalio.worker import (
 )
 
 from interlock import heartbeats
-from interlock.audit.contract import LedgerState
+from interlock.audit.contract import AuditEvent, LedgerState
 from interlock.errors import InterlockError, LedgerConflict, ToolUnavailable, UnknownTool
 from interlock.tools import Risk, ToolCall
 from interlock.tools.activities import ToolActivities
 from interlock.tools.contract import ToolOutcome, Verdict
 from interlock.tools.gateway import ToolGateway
 from interlock.worker import to_failure
-from tests.integration.tools.bench import Bench
+from tests.integration.tools.bench import Bench, event
 
 
 def environment(attempt: int = 1, *, is_local: bool = False) -> ActivityEnvironment:
@@ -100,16 +100,18 @@ class Judging:
         self.outcome = outcome
         self.asked: list[ToolCall] = []
 
-    async def __call__(self, call: ToolCall) -> Verdict:
+    async def __call__(self, call: ToolCall) -> tuple[Verdict, AuditEvent]:
         """Judge a call."""
         self.asked.append(call)
-        return Verdict(
+        verdict = Verdict(
             outcome=self.outcome,
             reason="so",
             risk=Risk.LOW,
             policy="p7",
             arguments=call.arguments,
         )
+        at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+        return verdict, event(f"v{len(self.asked)}", "verdict", call, self.outcome, at)
 
 
 @pytest.mark.parametrize("is_local", [False, True])
@@ -123,6 +125,31 @@ async def test_an_unjudged_call_is_judged_and_then_made(bench: Bench, is_local: 
     assert outcome.verdict is not None
     assert outcome.verdict.arguments == (call.arguments if is_local else {})
     assert bench.observer.calls[0][0].policy == "p7"
+    assert bench.observer.recorded == ["verdict", "tool_call"]
+
+
+async def test_a_verdict_is_recorded_before_the_effect(bench: Bench) -> None:
+    """It is in the audit when the third party is called, and also when that ends in an error."""
+    seen: list[list[str]] = []
+
+    def behave(point: str) -> None:
+        seen.append(list(bench.observer.recorded))
+        down(point)
+
+    bench.shop.behave = behave
+    activities = ToolActivities(bench.gateway(bench.tool("idempotent")), judge=Judging())
+    with pytest.raises(ApplicationError):
+        await environment(1).run(activities.call_tool, bench.call(unjudged=True))
+    assert seen == [["verdict"]]
+
+
+async def test_a_verdict_on_a_failed_read_is_recorded(bench: Bench) -> None:
+    """An attempt that raises leaves its verdict behind."""
+    bench.shop.behave = down
+    activities = ToolActivities(bench.gateway(bench.tool("read")), judge=Judging())
+    with pytest.raises(ApplicationError):
+        await environment(1).run(activities.call_tool, bench.call(unjudged=True))
+    assert bench.observer.recorded == ["verdict"]
 
 
 async def test_a_call_that_is_not_allowed_is_held(bench: Bench) -> None:
@@ -133,6 +160,7 @@ async def test_a_call_that_is_not_allowed_is_held(bench: Bench) -> None:
     assert outcome.verdict is not None
     assert (outcome.verdict.outcome, outcome.verdict.policy) == ("ask", "p7")
     assert bench.shop.attempts == 0
+    assert bench.observer.recorded == ["verdict"]
     assert await bench.ledger.find(bench.call().effect_key) is None
 
 

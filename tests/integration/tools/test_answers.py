@@ -101,7 +101,8 @@ async def test_the_audit_says_that_an_answer_was_kept(bench: Bench, answers: Dis
     at = bench.clock()
     for _ in range(2):
         outcome = await gateway.run(call(bench))
-        await observer.tool_called(call(bench), outcome, started_at=at, ended_at=at, token=0)
+        event = observer.tool_called(call(bench), outcome, started_at=at, ended_at=at, token=0)
+        await observer.record([event])
     assert [event.outcome for event in store.kept] == ["done", "cached"]
 
 

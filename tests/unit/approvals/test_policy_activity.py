@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from temporalio.testing import ActivityEnvironment
 
 from interlock.approvals import JudgeRequest, RiskPolicy, Verdict
 from interlock.approvals.activities import PolicyActivities
+from interlock.audit import AuditEvent
 from interlock.context import CallContext
 from interlock.errors import BadArguments, ConfigError, UnknownTool
 from interlock.tools import Effect, Risk, Tool, tool
@@ -22,11 +24,27 @@ class Observer:
 
     def __init__(self) -> None:
         self.told: list[tuple[JudgeRequest, Verdict, str, datetime]] = []
+        self.recorded: list[str] = []
+        """Ids of events."""
 
-    async def judged(
+    def judged(
         self, request: JudgeRequest, verdict: Verdict, *, call: str, at: datetime
-    ) -> None:
+    ) -> AuditEvent:
         self.told.append((request, verdict, call, at))
+        return AuditEvent(
+            id=call,
+            kind="verdict",
+            name=request.tool,
+            outcome=verdict.outcome,
+            workflow_id="w",
+            run_id="r",
+            context=request.context,
+            started_at=at,
+            ended_at=at,
+        )
+
+    async def record(self, events: Sequence[AuditEvent]) -> None:
+        self.recorded += [event.id for event in events]
 
 
 def by_amount(amount: int) -> Risk:
@@ -69,6 +87,7 @@ async def test_the_risk_of_the_arguments_decides(
     info = environment.info
     place = f"{info.workflow_run_id}/{info.activity_id}"
     assert observer.told == [(request(amount), verdict, place, NOW)]
+    assert observer.recorded == [place]
 
 
 async def test_a_repeated_activity_tells_the_same_id(
