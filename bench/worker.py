@@ -88,6 +88,10 @@ HOSTS: dict[str, Host] = {"raw": raw, "plugin": plugin, "interlock": interlock}
 async def main(name: str, address: str, folder: str, settings: str) -> None:
     """Host a system until standard input ends."""
     async with HOSTS[name](address, Path(folder), json.loads(settings)):
+        if name == "interlock":  # as `interlock worker` does
+            from interlock.worker import keep_what_is_loaded
+
+            keep_what_is_loaded()
         print(READY, flush=True)
         await asyncio.to_thread(sys.stdin.read)
 

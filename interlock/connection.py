@@ -94,8 +94,13 @@ class ShortFailures(DefaultFailureConverter):
 class SharedDataConverter(DataConverter):
     """The converter that all workflows and activities share.
 
-    The SDK copies one for each payload, to tell storage drivers where it belongs; ours does not ask.
+    The SDK asks for one of its own for each payload, so that converters and storage drivers know
+    where it belongs; ours do not look.
     """
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """Return this."""
+        return self
 
     def _with_store_context(self, store_ctx: StorageDriverStoreContext) -> DataConverter:
         return self

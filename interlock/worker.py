@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -168,6 +169,15 @@ def run_process(work: Coroutine[Any, Any, T]) -> T:
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(work)
+
+
+def keep_what_is_loaded() -> None:
+    """Let the garbage collector leave alone what is there by now, for a process that is up and works.
+
+    Its modules and schemas are most of the heap, and would be gone through again and again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -22,7 +22,7 @@ from interlock.connection import connect, data_folder, note_server
 from interlock.errors import StoreLocked, StoreUnwritable, TemporalUnreachable
 from interlock.server import Server, running_server
 from interlock.settings import Settings, load_settings
-from interlock.worker import running_workers
+from interlock.worker import keep_what_is_loaded, running_workers
 
 _LOOK_SECONDS = 0.05
 _POLL_SECONDS = 30.0
@@ -86,6 +86,7 @@ async def _worker(out: Output, settings: Settings, client: Client) -> AsyncItera
         await fill_if_empty(out, app)
         async with running_workers(app, client):
             await _polled(Runs(settings, client))
+            keep_what_is_loaded()
             yield
 
 
