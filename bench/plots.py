@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.drawing import WIDTH, Draw, save
 from bench.part import Figures
 from bench.systems import SYSTEMS
-
-Draw = Callable[[Figures], Figure]
-
-_WIDTH = 9.0
-_DPI = 110
 
 
 def draw(part: str, figures: Figures, folder: Path) -> None:
     """Draw the plots of a part into a folder."""
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        for name, make in _PLOTS.get(part, {}).items():
-            make(figures).savefig(folder / f"{name}.png", dpi=_DPI)
+    save(_PLOTS.get(part, {}), figures, folder)
 
 
 def _throughput(found: Figures) -> Figure:
@@ -57,7 +49,7 @@ def _latency(found: Figures) -> Figure:
 
 def _history(found: Figures) -> Figure:
     """Draw the bytes of each turn of the conversation."""
-    figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     panel = figure.subplots()
     turns, sizes = zip(*found["by_turn"], strict=True)
     panel.plot(turns, [size / 1024 for size in sizes], ".", markersize=2)
@@ -70,7 +62,7 @@ def _history(found: Figures) -> Figure:
 
 def _throttle(found: Figures) -> Figure:
     """Draw the calls that have come by time, and the limit."""
-    figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     panel = figure.subplots()
     longest = 0.0
     for count, figures in sorted(found["workers"].items()):
@@ -88,7 +80,7 @@ def _throttle(found: Figures) -> Figure:
 
 def _panels(found: Figures) -> tuple[Figure, list[tuple[Axes, str]]]:
     concurrencies = [key for key in next(iter(found.values())) if key.isdigit()]
-    figure = Figure(figsize=(_WIDTH, 3.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
     every = figure.subplots(1, len(concurrencies), sharey=True, squeeze=False)[0]
     return figure, list(zip(every, concurrencies, strict=True))
 

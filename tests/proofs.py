@@ -26,7 +26,7 @@ _SCREENS: list[pytest.Config] = []
 
 
 def write_proof(name: str, content: dict[str, Any], *, seeds: Sequence[int]) -> None:
-    """Write docs/proof/NAME.json: when, which code, on what machine, and `content`.
+    """Write docs/proof/NAME.json: when, which code, on what machine, and `content`; draw its plots.
 
     Args:
         name: Name of the proof.
@@ -49,10 +49,13 @@ def write_proof(name: str, content: dict[str, Any], *, seeds: Sequence[int]) -> 
         },
         **content,
     }
+    from tests.plots import PLOTS, draw  # late: tests of samples need no plots
+
     path = ROOT / "docs" / "proof" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    _WRITTEN.append(path.relative_to(ROOT).as_posix())
+    drawn = draw(name, ROOT) if name in PLOTS else []
+    _WRITTEN.extend(file.relative_to(ROOT).as_posix() for file in (path, *drawn))
 
 
 def progress(text: str) -> None:
@@ -67,7 +70,8 @@ def progress(text: str) -> None:
 
 def has_changes(root: Path) -> bool:
     """Whether a checkout differs from its commit, proofs aside: a proof may follow others."""
-    return bool(_git(root, "status", "--porcelain", "--", ".", ":(exclude)docs/proof"))
+    proofs = [f":(exclude){folder}" for folder in ("docs/proof", "docs/images/proof")]
+    return bool(_git(root, "status", "--porcelain", "--", ".", *proofs))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.plots import PLOTS, digest
 from tests.proofs import has_changes
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +35,13 @@ def test_every_proof_says_its_seeds() -> None:
 
 @pytest.mark.parametrize(
     ("path", "changed"),
-    [(None, False), ("docs/proof/crash.json", False), ("docs/proof.md", True), ("new.py", True)],
+    [
+        (None, False),
+        ("docs/proof/crash.json", False),
+        ("docs/images/proof/rate.png", False),
+        ("docs/proof.md", True),
+        ("new.py", True),
+    ],
 )
 def test_only_changes_beside_proofs_count(tmp_path: Path, path: str | None, changed: bool) -> None:
     """A proof that another one of the same run wrote is no uncommitted change."""
@@ -47,6 +54,17 @@ def test_only_changes_beside_proofs_count(tmp_path: Path, path: str | None, chan
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     assert has_changes(tmp_path) is changed
+
+
+@pytest.mark.parametrize("proof", PLOTS)
+def test_plots_are_of_the_proof_as_it_is_written(proof: str) -> None:
+    """Each was drawn from the committed figures and from nothing else, and a page shows it."""
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    now = digest((ROOT / "docs" / "proof" / f"{proof}.json").read_bytes())
+    for name in PLOTS[proof]:
+        image = ROOT / "docs" / "images" / "proof" / f"{name}.png"
+        assert now.encode() in image.read_bytes(), "`python -m tests.plots` draws it anew"
+        assert f"(images/proof/{name}.png)" in pages
 
 
 PROOF = """

@@ -41,6 +41,8 @@ def _looking(name: str, breaker: Breaker, **terms: Any) -> Tool:
 class Calls(TypedDict):
     seconds: float
     answers: list[str]
+    moments: list[float]
+    """When each answer came, in seconds of the epoch."""
 
 
 def _caller(tools: list[Tool]) -> Agent:
@@ -49,6 +51,7 @@ def _caller(tools: list[Tool]) -> Agent:
 
     async def call_all(state: Calls) -> dict[str, Any]:
         answers: list[str] = []
+        moments: list[float] = []
         clock = asyncio.get_running_loop().time  # the workflow's
         end = clock() + state["seconds"]
         while clock() < end:
@@ -57,8 +60,9 @@ def _caller(tools: list[Tool]) -> Agent:
                 answers.append("done")
             except (CircuitOpen, ToolUnavailable) as error:
                 answers.append(error.code)
+            moments.append(clock())
             await asyncio.sleep(EVERY_SECONDS)
-        return {"answers": answers}
+        return {"answers": answers, "moments": moments}
 
     def build() -> StateGraph[Calls, None, Calls, Calls]:
         graph: StateGraph[Calls, None, Calls, Calls] = StateGraph(Calls)

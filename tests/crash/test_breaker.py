@@ -129,6 +129,31 @@ def figures(
         "opened_after_seconds": round((opened[0] - began).total_seconds(), 2),
         "first_request_after_recovery_seconds": round((after[0] - ended).total_seconds(), 2),
         "closed_after_recovery_seconds": round((closed[0] - ended).total_seconds(), 2),
+        "series": series(service, results, (opened[0], closed[0]), began),
+    }
+
+
+def series(
+    service: Service,
+    results: list[dict[str, Any]],
+    open_between: tuple[datetime, datetime],
+    began: datetime,
+) -> dict[str, Any]:
+    """Everything that happened, in seconds after the outage began."""
+
+    def since(moment: datetime) -> float:
+        return round((moment - began).total_seconds(), 3)
+
+    given: dict[str, dict[str, list[float]]] = {"failing": {}, "waiting": {}}
+    for number, result in enumerate(results):
+        output, caller = result["output"], "failing" if number % 2 else "waiting"
+        for moment, answer in zip(output["moments"], output["answers"], strict=True):
+            came = since(datetime.fromtimestamp(moment, UTC))
+            given[caller].setdefault(answer, []).append(came)
+    return {
+        "requests": [since(moment) for moment in service.asked_at],
+        "open_between": [since(moment) for moment in open_between],
+        "answers": given,
     }
 
 

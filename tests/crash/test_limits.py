@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -102,7 +103,7 @@ async def site(server: Client, folder: Path) -> AsyncIterator[Site]:
             await worker.kill()
 
 
-async def paced(found: Site, tool: str, calls: int, runs: int) -> dict[str, float]:
+async def paced(found: Site, tool: str, calls: int, runs: int) -> dict[str, Any]:
     """Make calls in some runs, and measure the rate after the burst."""
     name = f"{tool}-{uuid.uuid4().hex[:6]}"
     handles = [await found.start(name, tool, calls // runs, "acme") for _ in range(runs)]
@@ -120,6 +121,7 @@ async def paced(found: Site, tool: str, calls: int, runs: int) -> dict[str, floa
         "error": round(rate / PER_SECOND - 1, 5),
         "seconds": round(last - began[0].at, 2),
         "most_in_any_second": most,
+        "moments": since(began[0].at, began),
     }
 
 
@@ -140,13 +142,14 @@ async def shared(
     big = [await found.start(crowd, "crowded", part, tenants[0]) for _ in range(2 * many // part)]
     while (queued := await found.backlog("crowded")) < many:  # noqa: ASYNC110  a queue cannot be awaited
         await asyncio.sleep(0.1)
-    before = len(found.calls(crowd))
+    before, came = len(found.calls(crowd)), time.monotonic()
     small = await found.start(guest, "crowded", few, tenants[1])
     while (  # noqa: ASYNC110  other processes make the calls
         len(found.calls(guest)) < few and len(found.calls(crowd)) < before + patience
     ):
         await asyncio.sleep(0.1)
     theirs = found.calls(guest)
+    meanwhile = found.calls(crowd)[before:]
     end = theirs[-1].at if len(theirs) == few else float("inf")
     if len(theirs) == few:
         await small.result()
@@ -157,12 +160,23 @@ async def shared(
         "calls_of_the_second": few,
         "limit_per_second": CROWDED_PER_SECOND,
         "made_of_the_second": len(theirs),
-        "made_of_the_first_meanwhile": len([at for at, *_ in found.calls(crowd) if at <= end])
-        - before,
+        "made_of_the_first_meanwhile": len([at for at, *_ in meanwhile if at <= end]),
         "seconds_from_first_to_last_of_the_second": round(theirs[-1].at - theirs[0].at, 2)
         if theirs
         else None,
+        "moments_of_the_first": since(came, meanwhile),
+        "moments_of_the_second": since(came, theirs),
     }
+
+
+def since(start: float, calls: list[Began]) -> list[float]:
+    """When calls began, in seconds after a moment."""
+    return [round(call.at - start, 3) for call in calls]
+
+
+def brief(figures: dict[str, Any]) -> dict[str, Any]:
+    """Figures without their series."""
+    return {name: value for name, value in figures.items() if not isinstance(value, list)}
 
 
 async def stop(handle: WorkflowHandle[Any, Any]) -> None:
@@ -199,15 +213,15 @@ async def test_proof_of_limits(server: Client, tmp_path: Path) -> None:
     async with site(server, tmp_path) as found:
         progress("300 calls by the server's queue")
         queue = await paced(found, "by_queue", calls=300, runs=10)
-        progress(f"300 calls by turns; the queue: {queue}")
+        progress(f"300 calls by turns; the queue: {brief(queue)}")
         turns = await paced(found, "by_turns", calls=300, runs=10)
-        progress(f"1,000 calls beside 10; turns: {turns}")
+        progress(f"1,000 calls beside 10; turns: {brief(turns)}")
         fair = await shared(found, 1000, 10, tenants=("big", "small"), patience=100)
-        progress(f"the same under one fairness key; two keys: {fair}")
+        progress(f"the same under one fairness key; two keys: {brief(fair)}")
     (tmp_path / "again").mkdir()
     async with site(server, tmp_path / "again") as found:
         unfair = await shared(found, 1000, 10, tenants=("same", "same"), patience=100)
-        progress(f"one key: {unfair}")
+        progress(f"one key: {brief(unfair)}")
     write_proof(
         "limits",
         {
