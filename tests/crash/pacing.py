@@ -18,6 +18,8 @@ RECORD = "PACES_RECORD"
 """Environment variable with the file that calls are written down in."""
 PER_SECOND = 10
 CROWDED_PER_SECOND = 5
+RARE_SECONDS = 4
+"""Time between two calls of a tool that is rarely let go."""
 
 
 def _begun(name: str) -> None:
@@ -47,7 +49,24 @@ def crowded(name: str, number: int) -> int:
     return number
 
 
-_TOOLS = {item.name: item for item in (by_queue, by_turns, crowded)}
+@tool(effect=Effect.EXTERNAL, throttle=f"{60 // RARE_SECONDS}/min")
+def rare_by_queue(name: str, number: int) -> int:
+    """Change something, at a slow rate that the server keeps."""
+    _begun(name)
+    return number
+
+
+@tool(
+    effect=Effect.EXTERNAL,
+    throttle=Throttle(rate=f"{60 // RARE_SECONDS}/min", burst=1, scope="tenant"),
+)
+def rare_by_turns(name: str, number: int) -> int:
+    """Change something, at a slow rate that the shared limiter keeps."""
+    _begun(name)
+    return number
+
+
+_TOOLS = {item.name: item for item in (by_queue, by_turns, crowded, rare_by_queue, rare_by_turns)}
 
 
 class Paces(TypedDict):
