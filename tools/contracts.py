@@ -12,13 +12,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from interlock.tools import Effect, Risk, tool
+from interlock.tools import Breaker, Effect, Risk, tool
 from tools.results import AddressChange, Customer, Order, Refund, Replacement, SentReply
 
 LOW_REFUND = Decimal(20)
 """Refunds up to this many EUR are of low risk."""
 MEDIUM_REFUND = Decimal(50)
 """Refunds up to this many EUR are of medium risk, larger ones of high risk."""
+
+CRM = "crm"
+"""The database of customers and orders, as a dependency that a circuit breaker watches."""
+PAYMENTS = "payments"
+"""The payment service, as another."""
+PAYMENTS_BREAKER = Breaker(window_seconds=120, min_calls=5)
+"""Refunds are few: five within two minutes tell enough."""
 
 
 def _cents(amount: Decimal) -> Decimal:
@@ -68,6 +75,7 @@ def risk_of_refund(*, amount: Decimal, **_: object) -> Risk:
     effect=Effect.READ,
     local=True,
     timeout_seconds=5,
+    dependency=CRM,
     runs="tools.service.crm:customer_lookup",
 )
 async def customer_lookup(customer: CustomerKey) -> Customer:
@@ -78,6 +86,7 @@ async def customer_lookup(customer: CustomerKey) -> Customer:
     effect=Effect.READ,
     local=True,
     timeout_seconds=5,
+    dependency=CRM,
     runs="tools.service.crm:order_lookup",
 )
 async def order_lookup(order_id: OrderId) -> Order:
@@ -89,6 +98,9 @@ async def order_lookup(order_id: OrderId) -> Order:
     risk=risk_of_refund,
     timeout_seconds=10,
     attempts=3,
+    dependency=PAYMENTS,
+    breaker=PAYMENTS_BREAKER,
+    while_open="wait",
     runs="tools.service.payments:refund",
     reconcile="tools.service.payments:find_refund",
 )
@@ -101,6 +113,8 @@ async def refund(order_id: OrderId, amount: Euros, reason: Reason) -> Refund:
     risk=Risk.MEDIUM,
     timeout_seconds=10,
     attempts=3,
+    dependency=CRM,
+    while_open="wait",
     runs="tools.service.fulfilment:replacement_order",
     reconcile="tools.service.fulfilment:find_replacement",
 )
@@ -115,6 +129,8 @@ async def replacement_order(
     risk=Risk.LOW,
     timeout_seconds=10,
     attempts=3,
+    dependency=CRM,
+    while_open="wait",
     runs="tools.service.fulfilment:address_change",
 )
 async def address_change(
@@ -134,6 +150,8 @@ async def address_change(
     timeout_seconds=10,
     attempts=3,
     throttle="10/s",
+    dependency=CRM,
+    while_open="wait",
     runs="tools.service.replies:send_reply",
     reconcile="tools.service.replies:find_reply",
 )

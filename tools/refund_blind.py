@@ -8,7 +8,14 @@ put before a person and never repeated.
 from __future__ import annotations
 
 from interlock.tools import Effect, tool
-from tools.contracts import Euros, OrderId, Reason, risk_of_refund
+from tools.contracts import (
+    PAYMENTS,
+    PAYMENTS_BREAKER,
+    Euros,
+    OrderId,
+    Reason,
+    risk_of_refund,
+)
 from tools.results import Refund
 
 
@@ -17,6 +24,9 @@ from tools.results import Refund
     risk=risk_of_refund,
     timeout_seconds=10,
     attempts=3,
+    dependency=PAYMENTS,
+    breaker=PAYMENTS_BREAKER,
+    while_open="wait",
     runs="tools.service.payments:refund",
 )
 async def refund_blind(order_id: OrderId, amount: Euros, reason: Reason) -> Refund:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -34,9 +35,13 @@ async def prepare() -> None:
 
 @asynccontextmanager
 async def reading() -> AsyncIterator[AsyncSession]:
-    """Open a session that sees one state of the CRM and changes nothing."""
+    """Open a session that sees one state of the CRM and changes nothing.
+
+    Raises:
+        ToolUnavailable: the CRM cannot be opened.
+    """
     async with AsyncSession(_engine(crm_url())) as session:
-        await (await session.connection()).exec_driver_sql("BEGIN")
+        await _begin(session, "BEGIN")
         yield session
 
 
@@ -47,14 +52,22 @@ async def writing(deadline: datetime | None = None) -> AsyncIterator[AsyncSessio
     Commits at the end, and rolls back when the block raises.
 
     Raises:
-        ToolUnavailable: the end came after `deadline`; nothing was written.
+        ToolUnavailable: the CRM cannot be opened or stays locked, or the end came after `deadline`;
+            nothing was written.
     """
     async with AsyncSession(_engine(crm_url())) as session:
-        await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
+        await _begin(session, "BEGIN IMMEDIATE")
         yield session
         if deadline is not None and datetime.now(UTC) > deadline:
             raise ToolUnavailable("the CRM was ready too late; nothing was written")
         await session.commit()
+
+
+async def _begin(session: AsyncSession, statement: str) -> None:
+    try:
+        await (await session.connection()).exec_driver_sql(statement)
+    except OperationalError as error:
+        raise ToolUnavailable("the CRM does not answer; nothing was read or written") from error
 
 
 @cache

@@ -77,6 +77,23 @@ def test_effects_are_declared_as_the_implementations_behave() -> None:
     ]
 
 
+def test_every_tool_names_what_it_calls() -> None:
+    """Refunds go to the payment service, the rest to the CRM; what changes something can wait."""
+    declared = {
+        tool.name: (tool.contract.dependency, tool.contract.while_open)
+        for tool in (*TOOLS, refund_blind)
+    }
+    assert declared == {
+        "customer_lookup": ("crm", "fail"),
+        "order_lookup": ("crm", "fail"),
+        "refund": ("payments", "wait"),
+        "refund_blind": ("payments", "wait"),
+        "replacement_order": ("crm", "wait"),
+        "address_change": ("crm", "wait"),
+        "send_reply": ("crm", "wait"),
+    }
+
+
 def test_every_implementation_and_reconciler_is_found() -> None:
     """What `runs` and `reconcile` name exists and takes the arguments of its contract."""
     for tool in (*TOOLS, refund_blind):
