@@ -12,7 +12,7 @@ from pathlib import Path
 
 from demo.processes import NotReady, Worker, payment_service
 from demo.story import Ending, tell
-from interlock.cli.failures import exit_code, show
+from interlock.cli.failures import USAGE, exit_code, report, show
 from interlock.cli.leaving import leave
 from interlock.cli.output import Output
 from interlock.cli.runs import Runs
@@ -25,17 +25,26 @@ from interlock.settings import Settings, load_settings
 from tools.service.seed import seed
 
 _ROOT = Path(__file__).parents[1]
+_NOBODY = (
+    "the demo stops at a refund that a person has to approve, and there is no terminal to ask at. "
+    'Run it at a terminal, or let it approve by itself: make demo ARGS="--yes".'
+)
 
 
 def main() -> None:
-    """Parse the options, run the demo and exit 0 when the case was completed."""
+    """Parse the options, run the demo and exit 0 when the case was completed.
+
+    Without a terminal it approves nothing unless it is told to: then it starts nothing and exits 2.
+    """
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--yes", action="store_true", help="approve without asking, and end")
     parser.add_argument("--json", action="store_true", help="end with one JSON object on stdout")
     options = parser.parse_args()
+    if not options.yes and not sys.stdin.isatty():
+        report("USAGE", _NOBODY, {}, as_json=options.json)
+        sys.exit(USAGE)
     os.chdir(_ROOT)
-    out = Output(options.json)
-    leave(_run(out, unattended=options.yes or not sys.stdin.isatty()))
+    leave(_run(Output(options.json), unattended=options.yes))
 
 
 def _run(out: Output, *, unattended: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import shlex
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from demo import __main__ as main
 from tests.integration.application.copilot.script import REFUNDED, SCRIPT
 from tests.proofs import progress, write_proof
 from tests.stranger import environment, run
@@ -38,6 +40,23 @@ def ending(printed: str) -> Ending:
     assert "A-1042" in found["reply"]
     assert found["reply_source"] in ("draft", "template")
     return found
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_without_a_terminal_nobody_approves(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    """It starts nothing, exits 2, and says how it runs unattended."""
+    monkeypatch.setattr(sys, "argv", ["demo", *options])
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(main, "_run", None)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+    said, noted = capsys.readouterr()
+    error = json.loads(said)["error"] if options else {"code": "USAGE", "message": noted}
+    assert error["code"] == "USAGE"
+    assert 'make demo ARGS="--yes"' in " ".join(error["message"].split())
 
 
 @pytest.mark.timeout(
