@@ -29,7 +29,12 @@ async def server() -> AsyncIterator[Client]:
         yield running.client
 
 
-FIRST = ("tests/crash/", "tests/integration/demo/", "tests/integration/bench/")
+FIRST = (
+    "tests/crash/",
+    "tests/integration/bench/",
+    "tests/integration/crash_kit/",
+    "tests/integration/demo/",
+)
 """Files whose tests take longest: begun last, one of them would keep a whole process waiting."""
 
 

@@ -74,12 +74,12 @@ class Refund(CrashScenario):
     script = SCRIPT
     expects = ("89.00 EUR for A-1042",)
     points = HOOKS
-    at_once = 5
 
-    def __init__(self, variant: Variant, *, chroma_server: bool = False) -> None:
+    def __init__(self, variant: Variant, *, chroma_server: bool = False, at_once: int = 5) -> None:
         """Host a variant of the copilot, with memory in a folder or on a server."""
         self.settings = {"agents": [f"tests.crash.support:{variant}"], "seeds": _SEEDS}
         self.chroma_server = chroma_server
+        self.at_once = at_once
 
     async def prepare(self, settings: Settings) -> None:
         """Fill the CRM and the memory."""

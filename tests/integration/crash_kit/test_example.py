@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,28 +53,38 @@ def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_example_passes_and_a_tool_that_repeats_itself_is_named(project: Path) -> None:
-    """Killed after its call the clerk writes once; one that denies its call writes twice, and fails."""
-    report = project / "report.json"
-    options = [f"--interlock-crash=point:{POINT}", f"--interlock-crash-json={report}"]
-    sound = run_pytest(project, *options)
-    assert sound.returncode == 0, sound.stdout + sound.stderr
-    (found,) = json.loads(report.read_text(encoding="utf-8"))["tests/test_crash.py::test_a_note_is_written_once"]  # fmt: skip
-    assert [trial["point"] for trial in found["trials"]] == [POINT]
-    assert found["trials"][0]["worker_killed"] is True
-    assert found["undisturbed"]["effects"] == ["lamp"]
-
-    agent = (project / "clerk.py").read_text(encoding="utf-8")
+def deny(project: Path) -> Path:
+    """Copy the project, with a tool that says of its lost call that it did not happen."""
+    folder = shutil.copytree(project, project.with_name("denying"))
+    agent = (folder / "clerk.py").read_text(encoding="utf-8")
     denying = agent.replace("timeout_seconds=2)", "timeout_seconds=2, reconcile=deny)")
     denying = denying.replace(
         "@tool", "async def deny(key: str) -> str | None:\n    return None\n\n\n@tool"
     )
-    (project / "clerk.py").write_text(denying, encoding="utf-8")
-    broken = run_pytest(project, *options)
+    (folder / "clerk.py").write_text(denying, encoding="utf-8")
+    return folder
+
+
+def reports(folder: Path) -> dict[str, Any]:
+    """What the run of a project's crash test wrote, by test."""
+    found: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_example_passes_and_a_tool_that_repeats_itself_is_named(project: Path) -> None:
+    """Killed after its call the clerk writes once; one that denies its call writes twice, and fails."""
+    options = [f"--interlock-crash=point:{POINT}", "--interlock-crash-json=report.json"]
+    with ThreadPoolExecutor() as threads:  # at once: most of the time a dead worker is missed
+        sound, broken = threads.map(lambda at: run_pytest(at, *options), (project, deny(project)))
+    assert sound.returncode == 0, sound.stdout + sound.stderr
+    (found,) = reports(project)["tests/test_crash.py::test_a_note_is_written_once"]
+    assert [trial["point"] for trial in found["trials"]] == [POINT]
+    assert found["trials"][0]["worker_killed"] is True
+    assert found["undisturbed"]["effects"] == ["lamp"]
     assert broken.returncode == 1, broken.stdout + broken.stderr
     assert f"the first point that breaks an invariant is '{POINT}'" in broken.stdout
     assert "no effect is doubled" in broken.stdout
-    (found,) = json.loads(report.read_text(encoding="utf-8")).popitem()[1]
+    (found,) = reports(project.with_name("denying")).popitem()[1]
     assert found["breaches"][0]["actual"] == {"lamp": 2}
 
 
