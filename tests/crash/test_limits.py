@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import pytest_asyncio
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -188,22 +189,25 @@ async def stop(handle: WorkflowHandle[Any, Any]) -> None:
             raise
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shop(server: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """Two workers for all samples."""
+    async with site(server, tmp_path_factory.mktemp("limits")) as found:
+        yield found
+
+
 @pytest.mark.parametrize("tool", ["by_queue", "by_turns"])
-async def test_two_workers_keep_one_rate(server: Client, tmp_path: Path, tool: str) -> None:
+async def test_two_workers_keep_one_rate(shop: Site, tool: str) -> None:
     """Whoever keeps the limit, thirty calls after a burst take the time of its rate."""
-    async with site(server, tmp_path) as found:
-        figures = await paced(found, tool, calls=40, runs=4)
+    figures = await paced(shop, tool, calls=40, runs=4)
     # A call is written down a moment after it was let go. Two workers with a rate each would need a
     # third of the time.
     assert figures["seconds"] >= 0.6 * 30 / PER_SECOND
 
 
-async def test_a_tenant_with_many_calls_does_not_starve_another(
-    server: Client, tmp_path: Path
-) -> None:
+async def test_a_tenant_with_many_calls_does_not_starve_another(shop: Site) -> None:
     """The few calls of a second tenant are made among the many of the first, not after them."""
-    async with site(server, tmp_path) as found:
-        figures = await shared(found, 30, 5, tenants=("big", "small"), patience=28)
+    figures = await shared(shop, 30, 5, tenants=("big", "small"), patience=28)
     assert figures["made_of_the_second"] == 5
 
 

@@ -5,11 +5,14 @@ And one approval, and one result. The crash kit tries it, as it tries users' own
 
 from __future__ import annotations
 
+import asyncio
+from asyncio import Task
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
 
 import pytest
+import pytest_asyncio
 
 from interlock.testing import CrashPlan, CrashReport, check_crashes
 from interlock.testing.crash.invariants import breaches, words
@@ -67,19 +70,47 @@ def said(outcome: Outcome) -> list[str]:
     return [verb for _, verb in words(outcome)]
 
 
+async def sampled(variant: Variant, points: Sequence[Point]) -> list[Outcome]:
+    """Make the trials of a sample, on a stage of its own."""
+    async with open_stage(Refund(variant, at_once=AT_ONCE)) as stage:
+        return await try_points(stage, points)
+
+
+class Tried(NamedTuple):
+    """The trials of this file, which go on at the same time."""
+
+    reconciling: Task[list[Outcome]]
+    blind: Task[list[Outcome]]
+    denying: Task[CrashReport]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def tried() -> AsyncIterator[Tried]:
+    """Begin all trials."""
+    plan = CrashPlan(mode="point", name="refund after_call")
+    trials = Tried(
+        asyncio.create_task(sampled("reconciling", SAMPLE)),
+        asyncio.create_task(sampled("blind", SAMPLE_BLIND)),
+        asyncio.create_task(check_crashes(Refund("denying"), plan)),
+    )
+    yield trials
+    for trial in trials:
+        trial.cancel()
+    await asyncio.gather(*trials, return_exceptions=True)
+
+
 @pytest.mark.timeout(300)  # a dozen workers are killed, and each is missed for some seconds
-async def test_a_refund_that_can_be_looked_up_happens_once() -> None:
+async def test_a_refund_that_can_be_looked_up_happens_once(tried: Tried) -> None:
     """Killed at every hook and at some events, the run ends as if nothing had been."""
-    async with open_stage(Refund("reconciling", at_once=AT_ONCE)) as stage:
-        outcomes = await try_points(stage, SAMPLE)
+    outcomes = await tried.reconciling
     asked = {outcome.point: said(outcome) for outcome in outcomes if said(outcome)}
     assert asked == {}, "the tool can tell, so nobody need be asked"
 
 
-async def test_a_refund_that_cannot_be_looked_up_is_put_before_a_person() -> None:
+@pytest.mark.timeout(300)
+async def test_a_refund_that_cannot_be_looked_up_is_put_before_a_person(tried: Tried) -> None:
     """Nothing is repeated on a guess: a person says what happened, and the run ends with one."""
-    async with open_stage(Refund("blind")) as stage:
-        outcomes = await try_points(stage, SAMPLE_BLIND)
+    outcomes = await tried.blind
     told = {outcome.point: (said(outcome), outcome.calls["refund"]) for outcome in outcomes}
     # On a machine that is slow itself, the service may not be back in time.
     in_time = told.pop("slow service, in time")
@@ -91,10 +122,10 @@ async def test_a_refund_that_cannot_be_looked_up_is_put_before_a_person() -> Non
     }
 
 
-async def test_a_second_refund_would_be_seen() -> None:
+@pytest.mark.timeout(300)
+async def test_a_second_refund_would_be_seen(tried: Tried) -> None:
     """A tool that denies its refund is called again: the payment service has two, and it shows."""
-    plan = CrashPlan(mode="point", name="refund after_call")
-    report = await check_crashes(Refund("denying"), plan)
+    report = await tried.denying
     assert report.undisturbed.effects == list(Refund.expects or ())
     assert {item.invariant for item in report.breaches} == {
         "no effect is doubled",
