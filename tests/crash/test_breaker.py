@@ -24,13 +24,11 @@ from tests.proofs import progress, write_proof
 
 RUNS = 6
 """Runs at a time, half of them waiting."""
-AFTER = 3.0
-"""Seconds for which calls are made when the service works again."""
 
 
 async def outage(server: Client, folder: Path, *, seconds: float, short: bool) -> dict[str, Any]:
     """Let the service fail for some seconds under the load of runs, and return what was seen."""
-    suffix, before = ("_short", 1.5) if short else ("", 8.0)
+    suffix, before, after = ("_short", 1.5, 1.0) if short else ("", 8.0, 3.0)
     named = [f"tests.crash.flaky:{name}{suffix}" for name in ("failing", "waiting")]
     for name in ("one", "two"):
         scripted(folder / name, {"conversations": {}})
@@ -45,7 +43,7 @@ async def outage(server: Client, folder: Path, *, seconds: float, short: bool) -
             for worker in workers:
                 await worker.ready()
             handles = await start(
-                server, f"{one.temporal.queue_prefix}interlock", before + seconds + AFTER
+                server, f"{one.temporal.queue_prefix}interlock", before + seconds + after
             )
             await asyncio.sleep(before)  # healthy calls fill the window
             began = fail(service)

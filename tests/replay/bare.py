@@ -11,6 +11,8 @@ from typing import Any
 
 SEEDS = ("0", "1", "2", "42", "4242")
 """Values of PYTHONHASHSEED: with each, sets have another order."""
+SAMPLE = ("1", "4242")
+"""Those of every plain test run."""
 
 LIBRARIES = (
     "aiosqlite",

@@ -35,7 +35,7 @@ from tests.graphs import (
     price_of,
     settle,
 )
-from tests.replay.bare import LIBRARIES, SEEDS, divergences, replayed
+from tests.replay.bare import LIBRARIES, SAMPLE, divergences, replayed
 from tests.replay.deployment import NAMES, ROOT, code, golden, talker
 
 
@@ -276,7 +276,7 @@ async def test_a_workflow_that_is_not_there_is_refused() -> None:
         await replay(other, code())
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SAMPLE)
 def test_goldens_replay_bare_and_under_any_hash_seed(seed: str) -> None:
     """No database, no Chroma and no provider library can be imported; sets have another order."""
     found = replayed(Path(sys.executable), ROOT, seed, barred=LIBRARIES)
