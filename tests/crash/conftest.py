@@ -9,7 +9,7 @@ from temporalio.client import Client
 from tests.crash.refunds import RefundStage, make_template
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage(server: Client, tmp_path_factory: pytest.TempPathFactory) -> RefundStage:
     """A filled project folder, and a folder for the trials' copies of it."""
     folder = tmp_path_factory.mktemp("refunds")
