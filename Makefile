@@ -34,7 +34,7 @@ check: install ## Format, lint, types and import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-proof: install ## Run the heavy proofs whole and write docs/proof/
+proof: install ## Run the heavy proofs whole, write docs/proof/ and draw their plots
 	@$(BIN)/python -m pytest -p tests.proofs -m proof --verbose $(ARGS)
 
 bench: install ## Measure (ARGS="--quick --json" for one JSON object)
