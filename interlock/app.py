@@ -17,6 +17,7 @@ from interlock.agents.spec import Agent
 from interlock.approvals.activities import PolicyActivities
 from interlock.approvals.direct import DirectTools
 from interlock.approvals.policy import Policy
+from interlock.approvals.verification import DecisionActivities, GrantVerifier
 from interlock.audit.activities import AuditActivities
 from interlock.audit.breakers import SqlBreakers
 from interlock.audit.database import Database
@@ -41,6 +42,7 @@ from interlock.observing import AuditObserver
 from interlock.policies import deployed_policy
 from interlock.registry import load, load_all
 from interlock.settings import Settings, environment_key
+from interlock.signing import key_ring
 from interlock.tools.activities import ToolActivities
 from interlock.tools.answers import DiskAnswers
 from interlock.tools.attempt import Probe
@@ -87,6 +89,7 @@ class App:
         self.settings = settings
         self.runtime: Runtime = load_runtime(settings, agents=agents, tools=tools)
         self.policy: Policy = deployed_policy(settings, self.tools.values())
+        self._keys = key_ring(settings)
         self._probe = probe
         self._terms: dict[str, RunTerms] = {}
         self._stack = AsyncExitStack()
@@ -140,6 +143,9 @@ class App:
             breakers=SqlBreakers(self.database),
             answers=answers,
             probe=self._probe,
+            grants=GrantVerifier(
+                self._keys, require_signature=settings.approvals.require_signature
+            ),
         )
         self.effects = SqlEffects(self.database)
         self._policy_activities = PolicyActivities(
@@ -235,6 +241,7 @@ class App:
             history_bytes=temporal.history_bytes,
             judged_with_call=self._judged_with_call(agent),
             turns=self._by_turns(),
+            require_signature=approvals.require_signature,
         )
 
     def _judged_with_call(self, agent: str) -> tuple[str, ...]:
@@ -264,10 +271,13 @@ class App:
     def activities(self) -> list[Activity]:
         """Return the activities of the workflow queue."""
         memory = MemoryActivities(self.memory, self.knowledge_folders())
+        decisions = DecisionActivities(self._keys)
         return [
             self.open_run,
             self.seed,
             self._policy_activities.judge,
+            decisions.verify,
+            decisions.notify,
             ModelActivities(self.models).call_model,
             AuditActivities(self.audit).record,
             *memory.all(),

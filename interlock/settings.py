@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -103,6 +103,18 @@ class AuditSettings(_Section):
     )
 
 
+class KeySettings(_Section):
+    """A public key that decisions are verified with, and when it may sign. `interlock keys new` prints one."""
+
+    public: str = Field(description="The key: 32 bytes in Base64.")
+    not_before: AwareDatetime | None = Field(
+        None, description="What it signed before does not count."
+    )
+    not_after: AwareDatetime | None = Field(
+        None, description="From then on it signs nothing; what it signed before still counts."
+    )
+
+
 class ApprovalSettings(_Section):
     """What may be done without asking: a policy of your own, or what each risk leads to."""
 
@@ -127,6 +139,20 @@ class ApprovalSettings(_Section):
     )
     grant_seconds: float = Field(
         86400.0, gt=0, description="How long after a decision its effect may still be made."
+    )
+    require_signature: bool = Field(
+        False,
+        description="Decisions count only when they are signed; off, an unsigned one counts as `unverified`.",
+    )
+    keys: dict[str, KeySettings] = Field(
+        default_factory=dict,
+        description="Public keys of whoever signs decisions, by id. Remove one and its decisions count no more.",
+    )
+    signing_key_env: str | None = Field(
+        None, description="Environment variable with the private key; for the inbox only."
+    )
+    signing_key_file: Path | None = Field(
+        None, description="File with the private key, relative to the project; for the inbox only."
     )
 
 

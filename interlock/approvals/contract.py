@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from interlock.approvals.people import Person, Role
 from interlock.context import CallContext
 from interlock.tools.contract import Risk
 
@@ -40,6 +41,32 @@ class JudgeRequest(BaseModel):
     context: CallContext
 
 
+class AskedTier(BaseModel):
+    """Who is asked, how many of them have to agree, and until when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tier: str = ""
+    """Its name, where the policy gives one."""
+    quorum: int = 1
+    who: tuple[str, ...] = (Role.REVIEWER,)
+    """Roles, and people as 'user:SUBJECT'. Holds for signed decisions."""
+    remind_every: float | None = None
+    """Seconds between reminders."""
+    until: datetime
+    """From this moment on the next tier is asked, or the request has expired."""
+
+
+class CastVote(BaseModel):
+    """An approval that counts so far."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reviewer: str
+    verified: bool
+    comment: str = ""
+
+
 class ApprovalRequest(BaseModel):
     """What a reviewer is asked, bound to one exact action."""
 
@@ -62,15 +89,41 @@ class ApprovalRequest(BaseModel):
     """Verbs this request takes."""
     requested_at: datetime
     expires_at: datetime
+    """When the last tier's time is over."""
     on_timeout: Literal["deny", "allow"] = "deny"
     """What holds when nobody decides before it expires."""
     payload: Any = None
     """What a reviewer sees beside the arguments: the value of `interrupt()`, or what is known of an
     UNKNOWN effect."""
+    lineage: str = ""
+    """The run that asks: a signed decision names it, so that no other run can use it."""
+    barred: tuple[str, ...] = ()
+    """Subjects whose own request it is: they may not decide on it."""
+    tiers: tuple[AskedTier, ...] = ()
+    """Who is asked, in order; empty: any reviewer until it expires."""
+    asked: int = 0
+    """Which of the tiers is asked now."""
+    votes: tuple[CastVote, ...] = ()
+    """Approvals that count so far, while more are needed."""
+
+    def at(self, now: datetime) -> int:
+        """Return which of the tiers is asked at a time; the last one when all are over."""
+        over = sum(now >= tier.until for tier in self.tiers)
+        return min(over, max(len(self.tiers) - 1, 0))
+
+    @property
+    def tier(self) -> AskedTier:
+        """The tier that is asked now."""
+        if not self.tiers:
+            return AskedTier(until=self.expires_at)
+        return self.tiers[self.asked]
 
 
 class Decision(BaseModel):
-    """What a reviewer decided. A plain JSON object, so any Temporal client can send one."""
+    """What a reviewer decided. A plain JSON object, so any Temporal client can send one.
+
+    Signed, it names who decided and in which run; unsigned, it is `unverified`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,7 +137,39 @@ class Decision(BaseModel):
     """With `respond`: the answer. With `happened`: the result of the effect."""
     comment: str = Field(default="", max_length=4000)
     reviewer: str = Field(default="unverified", max_length=200)
+    """Who decided, as the sender says. What a signed decision says is in `by`."""
     nonce: str = Field(default="", max_length=100)
+    """Different in every decision: it counts once."""
+    by: Person | None = None
+    """Signed: who decided, as the service that signed it authenticated them."""
+    lineage: str = Field(default="", max_length=2000)
+    """Signed: the run that asked (`ApprovalRequest.lineage`)."""
+    issued_at: AwareDatetime | None = None
+    """Signed: when it was signed."""
+    key_id: str = Field(default="", max_length=100)
+    """Signed: which key signed it."""
+    signature: str = Field(default="", max_length=200)
+    """Ed25519 over the canonical JSON of all the rest, in Base64."""
+
+    @model_validator(mode="after")
+    def _is_signed_as_a_whole(self) -> Decision:
+        proof = (self.by, self.lineage, self.issued_at, self.key_id, self.signature)
+        if any(proof) and not (all(proof) and self.nonce):
+            raise ValueError(
+                "a signed decision has by, lineage, issued_at, key_id, nonce and signature; an "
+                "unsigned one has none of them but the nonce"
+            )
+        return self
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it carries a signature, right or wrong."""
+        return self.by is not None
+
+    @property
+    def decided_by(self) -> str:
+        """Who decided: verified where it is signed, and else what the sender says."""
+        return self.by.subject if self.by else self.reviewer
 
 
 class DecisionAnswer(BaseModel):
@@ -94,7 +179,29 @@ class DecisionAnswer(BaseModel):
 
     accepted: bool
     request_id: str
+    missing: int = Field(default=0, exclude_if=lambda missing: not missing)
+    """Approvals of other people that are still needed."""
     code: str = ""
-    """Of a refusal: UNKNOWN_REQUEST, ALREADY_DECIDED, EXPIRED, DIGEST_MISMATCH, VERB_NOT_ALLOWED,
-    BAD_ARGUMENTS or MALFORMED."""
+    """Of a refusal; docs/errors.md lists them."""
     message: str = ""
+
+
+class Verification(BaseModel):
+    """What was found of a decision's signature."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str = ""
+    """Why it does not count; empty when it does."""
+    message: str = ""
+
+
+class Notice(BaseModel):
+    """Something about an open request that people should be told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["reminder", "escalation"]
+    workflow_id: str
+    request: ApprovalRequest
+    """As it is now: whom it asks, and what votes it has."""

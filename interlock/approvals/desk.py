@@ -1,128 +1,292 @@
 """The desk of a run: requests that wait, and the rules a decision must pass to count.
 
 Pure state, without a clock: the workflow passes the time in. Handlers call `submit`, which only
-changes this state; the graph waits for `take`.
+changes this state; the graph waits for `take`. Signatures are verified before, by whoever submits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer
+from interlock.approvals.contract import (
+    ApprovalRequest,
+    AskedTier,
+    CastVote,
+    Decision,
+    DecisionAnswer,
+)
+from interlock.approvals.identity import Refusal, refuse_person
 from interlock.errors import DecisionRefused, wrong_fields
+from interlock.tools.contract import AskedAction
 
 Check = Callable[[dict[str, Any]], dict[str, Any]]
 """Validates edited arguments and returns them in canonical form, or raises `BadArguments`."""
 
+MOST_VERIFIED = 200
+"""Signed decisions on one request that are looked at: forged ones cannot make a history long."""
+
+
+class Cast(NamedTuple):
+    """A decision that counts for a request."""
+
+    decision: Decision
+    asked: AskedAction | None = None
+    """Of an edit that led to the request: what it was about before."""
+
+
+class Ruling(NamedTuple):
+    """How a request was decided."""
+
+    decision: Decision
+    """The decision that ended it."""
+    votes: tuple[Cast, ...]
+    """Every decision that it rests on, that one too."""
+    tier: AskedTier
+    """Who was asked then."""
+
+
+@dataclass
+class _Open:
+    """A request that waits."""
+
+    request: ApprovalRequest
+    check: Check | None
+    votes: list[Cast]
+    asked: int = 0
+    nonces: list[str] = field(default_factory=list)
+    verified: int = 0
+    decision: Decision | None = None
+
+    def asked_at(self, now: datetime) -> int:
+        """Return which tier is asked; a tier whose time is over never comes back."""
+        return max(self.asked, self.request.at(now))
+
+    def move_to(self, asked: int) -> None:
+        """Ask a tier; when it is another one, its people begin to count anew."""
+        if asked != self.asked:
+            self.asked, self.votes = asked, []
+
+    def seen_at(self, now: datetime) -> ApprovalRequest:
+        """Return the request as it is at a time."""
+        asked = self.asked_at(now)
+        votes = tuple(
+            CastVote(
+                reviewer=vote.decision.decided_by,
+                verified=vote.decision.is_signed,
+                comment=vote.decision.comment,
+            )
+            for vote in self.votes
+            if asked == self.asked
+        )
+        return self.request.model_copy(update={"asked": asked, "votes": votes})
+
 
 class Desk:
-    """Requests of one run and the decisions on them. The first valid decision wins."""
+    """Requests of one run and the decisions on them.
 
-    def __init__(self, decided: dict[str, str] | None = None) -> None:
-        """Start with the verbs of requests that were decided before, by request id."""
+    One person's word is enough to reject, to answer or to edit. To approve, as many different
+    people as the tier that is asked needs have to; with one, the first valid decision wins.
+
+    Args:
+        decided: The verbs of requests that were decided before, by request id.
+        require_signature: Decisions without a signature do not count.
+    """
+
+    def __init__(
+        self, decided: dict[str, str] | None = None, *, require_signature: bool = False
+    ) -> None:
         self.decided: dict[str, str] = dict(decided or {})
-        self._pending: dict[str, ApprovalRequest] = {}
-        self._checks: dict[str, Check | None] = {}
-        self._decisions: dict[str, Decision] = {}
+        self._require_signature = require_signature
+        self._open: dict[str, _Open] = {}
 
     @property
     def pending(self) -> tuple[ApprovalRequest, ...]:
-        """Requests without a decision, oldest first."""
-        return tuple(
-            request for key, request in self._pending.items() if key not in self._decisions
-        )
+        """Requests without a decision, oldest first, as they were put here."""
+        return tuple(item.request for item in self._open.values() if item.decision is None)
 
-    def open(self, request: ApprovalRequest, check: Check | None = None) -> None:
-        """Put a request on the desk; `check` validates the arguments of an edit."""
-        self._pending[request.id] = request
-        self._checks[request.id] = check
+    def pending_at(self, now: datetime) -> tuple[ApprovalRequest, ...]:
+        """Return the requests without a decision, oldest first, with whom they ask at a time."""
+        return tuple(item.seen_at(now) for item in self._open.values() if item.decision is None)
+
+    def open(
+        self, request: ApprovalRequest, check: Check | None = None, votes: Iterable[Cast] = ()
+    ) -> None:
+        """Put a request on the desk.
+
+        Args:
+            request: The request.
+            check: Validates the arguments of an edit.
+            votes: Decisions that count from the beginning: fewer than it needs.
+        """
+        self._open[request.id] = _Open(request, check, list(votes))
 
     def knows(self, request_id: str) -> bool:
         """Whether the request waits here or was decided here."""
-        return request_id in self._pending or request_id in self.decided
+        return request_id in self._open or request_id in self.decided
+
+    def request_at(self, request_id: str, now: datetime) -> ApprovalRequest:
+        """Return a request that waits, with whom it asks at a time."""
+        return self._open[request_id].seen_at(now)
+
+    def check(self, decision: Decision, now: datetime) -> DecisionAnswer | None:
+        """Return why a decision does not count, or None. Nothing is changed."""
+        refusal = self._refusal(decision, now)
+        if refusal is None:
+            return None
+        return DecisionAnswer(
+            accepted=False,
+            request_id=decision.request_id,
+            code=refusal.code,
+            message=refusal.message,
+        )
+
+    def may_verify(self, request_id: str) -> bool:
+        """Whether one more signature on a request may be looked at; it counts as looked at."""
+        item = self._open[request_id]
+        item.verified += 1
+        return item.verified <= MOST_VERIFIED
 
     def submit(self, decision: Decision, now: datetime) -> DecisionAnswer:
         """Accept a decision or say why not. A refusal changes nothing."""
-        refusal = self._refusal(decision, now)
-        if refusal is not None:
-            code, message = refusal
-            return DecisionAnswer(
-                accepted=False, request_id=decision.request_id, code=code, message=message
-            )
-        self._decisions[decision.request_id] = decision
+        refused = self.check(decision, now)
+        if refused is not None:
+            return refused
+        item = self._open[decision.request_id]
+        item.move_to(item.asked_at(now))
+        item.votes.append(Cast(decision))
+        item.nonces.append(decision.nonce)
+        quorum = item.seen_at(now).tier.quorum if decision.verb == "approve" else 0
+        missing = quorum - len(item.votes)
+        if missing > 0:
+            return DecisionAnswer(accepted=True, request_id=decision.request_id, missing=missing)
+        item.decision = decision
         return DecisionAnswer(accepted=True, request_id=decision.request_id)
 
     def is_decided(self, request_id: str) -> bool:
         """Whether a decision for the request lies ready."""
-        return request_id in self._decisions
+        return self._open[request_id].decision is not None
 
-    def take(self, request_id: str) -> Decision:
+    def take(self, request_id: str) -> Ruling:
         """Remove the request with its decision and remember that it is used."""
-        decision = self._decisions.pop(request_id)
-        self._remove(request_id, decision.verb)
-        return decision
+        item = self._open[request_id]
+        if item.decision is None:
+            raise KeyError(request_id)
+        self._remove(request_id, item.decision.verb)
+        votes = item.votes if item.decision.verb == "approve" else item.votes[-1:]
+        tier = item.request.model_copy(update={"asked": item.asked}).tier
+        return Ruling(item.decision, tuple(votes), tier)
 
     def withdraw(self, request_id: str, why: str) -> None:
         """Remove a request nobody decided: `expired` or `cancelled`."""
-        self._decisions.pop(request_id, None)
         self._remove(request_id, why)
 
     def _remove(self, request_id: str, how: str) -> None:
-        self._pending.pop(request_id, None)
-        self._checks.pop(request_id, None)
+        self._open.pop(request_id, None)
         self.decided[request_id] = how
 
-    def _refusal(self, decision: Decision, now: datetime) -> tuple[str, str] | None:
+    def _refusal(self, decision: Decision, now: datetime) -> Refusal | None:
         key = decision.request_id
-        if key in self._decisions or key in self.decided:
+        item = self._open.get(key)
+        if key in self.decided or (item and item.decision):
             return self._refuse_late(key)
-        request = self._pending.get(key)
-        if request is None:
-            return (
+        if item is None:
+            return Refusal(
                 "UNKNOWN_REQUEST",
                 f"this run has no request {key!r}. Is it another run's? List the open ones with "
                 "the query 'pending_approvals' or `interlock approvals`.",
             )
+        request = item.request
         if now >= request.expires_at:
-            return "EXPIRED", f"request {key!r} expired at {request.expires_at.isoformat()}."
-        if decision.digest != request.digest:
-            return (
-                "DIGEST_MISMATCH",
-                f"the decision is about {decision.digest[:12]!r}, the request about "
-                f"{request.digest[:12]!r}: the action is not the one that was reviewed. Read the "
-                "request again.",
+            return Refusal(
+                "EXPIRED", f"request {key!r} expired at {request.expires_at.isoformat()}."
             )
-        return self._refuse_verb(decision, request)
+        return (
+            self._refuse_proof(decision, request)
+            or _refuse_content(decision, request)
+            or _refuse_voter(decision, item, now)
+            or _refuse_edit(decision, item.check)
+        )
 
-    def _refuse_late(self, key: str) -> tuple[str, str]:
+    def _refuse_late(self, key: str) -> Refusal:
         if self.decided.get(key) == "expired":
-            return "EXPIRED", f"request {key!r} has expired. The agent was told; it may ask again."
-        how = self.decided.get(key) or self._decisions[key].verb
-        return "ALREADY_DECIDED", f"request {key!r} was decided already: {how}. Nothing changed."
-
-    def _refuse_verb(self, decision: Decision, request: ApprovalRequest) -> tuple[str, str] | None:
-        if decision.verb not in request.allowed:
-            return (
-                "VERB_NOT_ALLOWED",
-                f"{decision.verb!r} does not fit this request. Allowed: "
-                f"{', '.join(request.allowed)}.",
+            return Refusal(
+                "EXPIRED", f"request {key!r} has expired. The agent was told; it may ask again."
             )
-        if decision.verb != "edit":
+        item = self._open.get(key)
+        how = self.decided.get(key) or (item.decision.verb if item and item.decision else "")
+        return Refusal(
+            "ALREADY_DECIDED", f"request {key!r} was decided already: {how}. Nothing changed."
+        )
+
+    def _refuse_proof(self, decision: Decision, request: ApprovalRequest) -> Refusal | None:
+        if not decision.is_signed:
+            if not self._require_signature:
+                return None
+            return Refusal(
+                "UNSIGNED",
+                "this run takes signed decisions only. Decide through the inbox, which signs for "
+                "the person it has authenticated.",
+            )
+        if decision.lineage == request.lineage:
             return None
-        if decision.arguments is None:
-            return "BAD_ARGUMENTS", "'edit' needs 'arguments': the complete new arguments."
-        check = self._checks[request.id]
-        if check is None:
-            return None
-        try:
-            check(decision.arguments)
-        except Exception as error:  # noqa: BLE001  whatever the tool's model says goes to the reviewer
-            return "BAD_ARGUMENTS", str(error)
+        return Refusal(
+            "OTHER_RUN", f"it was signed for the run {decision.lineage!r}. Decide in each run."
+        )
+
+
+def _refuse_content(decision: Decision, request: ApprovalRequest) -> Refusal | None:
+    if decision.digest != request.digest:
+        return Refusal(
+            "DIGEST_MISMATCH",
+            f"the decision is about {decision.digest[:12]!r}, the request about "
+            f"{request.digest[:12]!r}: the action is not the one that was reviewed. Read the "
+            "request again.",
+        )
+    if decision.verb not in request.allowed:
+        return Refusal(
+            "VERB_NOT_ALLOWED",
+            f"{decision.verb!r} does not fit this request. Allowed: {', '.join(request.allowed)}.",
+        )
+    return None
+
+
+def _refuse_voter(decision: Decision, item: _Open, now: datetime) -> Refusal | None:
+    request = item.seen_at(now)
+    if decision.by is not None:
+        refusal = refuse_person(
+            decision.by, tenant=request.tenant, who=request.tier.who, barred=request.barred
+        )
+        if refusal is not None:
+            return refusal
+    if decision.nonce and decision.nonce in item.nonces:
+        return Refusal("REPLAYED", "this very decision was taken before. Nothing changed.")
+    if decision.verb != "approve":
         return None
+    if any(vote.reviewer == decision.decided_by for vote in request.votes):
+        return Refusal(
+            "ALREADY_VOTED",
+            f"{decision.decided_by!r} has approved this already: somebody else has to.",
+        )
+    return None
+
+
+def _refuse_edit(decision: Decision, check: Check | None) -> Refusal | None:
+    if decision.verb != "edit":
+        return None
+    if decision.arguments is None:
+        return Refusal("BAD_ARGUMENTS", "'edit' needs 'arguments': the complete new arguments.")
+    if check is None:
+        return None
+    try:
+        check(decision.arguments)
+    except Exception as error:  # noqa: BLE001  whatever the tool's model says goes to the reviewer
+        return Refusal("BAD_ARGUMENTS", str(error))
+    return None
 
 
 def read_decision(data: Any) -> Decision:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from langgraph.config import get_config
 from langgraph.types import interrupt
 from pydantic import BaseModel
 
-from interlock.approvals.contract import ApprovalRequest, Decision
-from interlock.approvals.desk import Desk, read_decision
+from interlock.approvals.contract import ApprovalRequest
+from interlock.approvals.desk import Cast, Desk, Ruling, read_decision
+from interlock.approvals.grants import grant_of
 from interlock.approvals.judge import Judge
 from interlock.approvals.policy import Policy
+from interlock.approvals.tiers import asked_tiers, counts_for, is_enough
 from interlock.audit.contract import Effects
 from interlock.canonical import digest
 from interlock.context import CallContext
@@ -33,6 +35,8 @@ from interlock.errors import (
     UnknownTool,
 )
 from interlock.tools.contract import (
+    Ask,
+    AskedAction,
     Grant,
     ToolCall,
     ToolContract,
@@ -44,7 +48,7 @@ from interlock.tools.definition import Tool
 from interlock.tools.gateway import ToolGateway
 from interlock.tools.outcomes import result_of
 
-Ask = Callable[[Any], Any]
+AskPerson = Callable[[Any], Any]
 """Shows a request to a person and returns the decision; `interrupt` of LangGraph does."""
 
 _BACKOFF_SECONDS = 0.5
@@ -75,7 +79,7 @@ class DirectTools:
         deadline_seconds: float,
         grant_seconds: float,
         effects: Effects | None = None,
-        ask: Ask | None = None,
+        ask: AskPerson | None = None,
     ) -> None:
         self._gateway = gateway
         self._judging = Judge(policy, effects, clock=clock)
@@ -103,17 +107,36 @@ class DirectTools:
             )
         canonical = found.validate_arguments(arguments)
         verdict = await self._judge(found, canonical)
-        grant: Grant | None = None
-        if verdict.outcome == "ask":
-            request = self._request(found, canonical, verdict, call_id)
-            decision = self._decide(found, request)
+        if verdict.outcome != "ask":
+            return await self._run(found, canonical, verdict, None, call_id)
+        given = await self._review(found, canonical, verdict, call_id)
+        if given.grant is None:
+            return given.answer
+        return await self._run(found, given.arguments, given.verdict, given.grant, call_id)
+
+    async def _review(
+        self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, call_id: str
+    ) -> _Given:
+        """Ask until it is decided, also about what an edit made of it; see `workflows.review`."""
+        votes: tuple[Cast, ...] = ()
+        while True:
+            request = self._request(tool, arguments, verdict, call_id)
+            ruling = self._decide(tool, request, votes)
+            decision, before = ruling.decision, verdict.ask or Ask()
             if decision.verb == "respond":
-                return decision.result
-            if decision.verb == "edit":
-                canonical = found.validate_arguments(decision.arguments)
-                verdict = await self._judge(found, canonical)
-            grant = self._grant_for(found, canonical, verdict, decision)
-        return await self._run(found, canonical, verdict, grant, call_id)
+                return _Given(arguments, verdict, None, decision.result)
+            if decision.verb == "approve":
+                return _Given(arguments, verdict, self._grant_for(request, ruling, ruling.votes))
+            asked = AskedAction(arguments=arguments, policy=verdict.policy)
+            arguments = tool.validate_arguments(decision.arguments)
+            verdict = await self._judge(tool, arguments)
+            after, vote = verdict.ask or Ask(), Cast(decision, asked)
+            if verdict.outcome != "ask" or is_enough(before, after, ruling):
+                edited = request.model_copy(
+                    update={"digest": self._digest(tool, arguments, verdict)}
+                )
+                return _Given(arguments, verdict, self._grant_for(edited, ruling, (vote,)))
+            votes = (vote,) if counts_for(after, decision) else ()
 
     async def _judge(self, tool: Tool, arguments: dict[str, Any]) -> Verdict:
         verdict = await self._judging.verdict(tool, arguments, self._context)
@@ -127,7 +150,7 @@ class DirectTools:
         self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, call_id: str
     ) -> ApprovalRequest:
         now, action = self._clock(), self._digest(tool, arguments, verdict)
-        deadline = verdict.ask.deadline if verdict.ask else None
+        tiers = asked_tiers("action", verdict.ask or Ask(), now, self._deadline)
         return ApprovalRequest(
             id=f"{call_id}:{action[:12]}",
             tool=tool.name,
@@ -139,38 +162,37 @@ class DirectTools:
             tenant=self._context.tenant,
             node=self._context.node,
             requested_at=now,
-            expires_at=now + (deadline or self._deadline),
+            expires_at=tiers[-1].until,
             on_timeout=verdict.ask.on_timeout if verdict.ask else "deny",
+            lineage=self._context.lineage,
+            tiers=tiers,
         )
 
-    def _decide(self, tool: Tool, request: ApprovalRequest) -> Decision:
-        """Ask, and take the answer by the rules of the desk."""
-        given = self._ask(request.model_dump(mode="json"))
-        data = given.model_dump() if isinstance(given, BaseModel) else given
-        if isinstance(data, dict):  # whoever resumes the graph has this request before them
-            data = {"request_id": request.id, "digest": request.digest, **data}
-        decision = read_decision(data)
+    def _decide(self, tool: Tool, request: ApprovalRequest, votes: tuple[Cast, ...]) -> Ruling:
+        """Ask, and take the answers by the rules of the desk, until there are enough."""
         desk = Desk()
-        desk.open(request, tool.validate_arguments)
-        answer = desk.submit(decision, self._clock())
-        if not answer.accepted:
-            raise DecisionRefused(answer.message, refusal=answer.code, tool=tool.name)
-        if decision.verb == "reject":
-            comment = f": {decision.comment}" if decision.comment else "."
+        desk.open(request, tool.validate_arguments, votes)
+        while not desk.is_decided(request.id):
+            seen = desk.request_at(request.id, self._clock())
+            given = self._ask(seen.model_dump(mode="json"))
+            data = given.model_dump() if isinstance(given, BaseModel) else given
+            if isinstance(data, dict):  # whoever resumes the graph has this request before them
+                data = {"request_id": request.id, "digest": request.digest, **data}
+            answer = desk.submit(read_decision(data), self._clock())
+            if not answer.accepted:
+                raise DecisionRefused(answer.message, refusal=answer.code, tool=tool.name)
+        ruling = desk.take(request.id)
+        if ruling.decision.verb == "reject":
+            said = ruling.decision.comment
+            comment = f": {said}" if said else "."
             raise ApprovalRejected(f"a reviewer rejected {tool.name!r}{comment}")
-        return decision
+        return ruling
 
     def _grant_for(
-        self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, decision: Decision
+        self, request: ApprovalRequest, ruling: Ruling, votes: tuple[Cast, ...]
     ) -> Grant:
         now = self._clock()
-        return Grant(
-            request_id=decision.request_id,
-            digest=self._digest(tool, arguments, verdict),
-            reviewer=decision.reviewer,
-            decided_at=now,
-            expires_at=now + self._grant,
-        )
+        return grant_of(request, ruling, votes, now, now + self._grant)
 
     def _digest(self, tool: Tool, arguments: dict[str, Any], verdict: Verdict) -> str:
         return action_digest(
@@ -229,6 +251,15 @@ def _interrupt(request: Any) -> Any:
             "it. Call it in a node of a graph with a checkpointer, or give `ask`."
         ) from error
     return interrupt(request)
+
+
+class _Given(NamedTuple):
+    """What a review gave: a grant, or an answer in the tool's place."""
+
+    arguments: dict[str, Any]
+    verdict: Verdict
+    grant: Grant | None
+    answer: Any = None
 
 
 class _LogicalCalls:

@@ -9,11 +9,11 @@ from typing import Any
 
 from interlock.approvals.argument_types import number_at
 from interlock.approvals.policy import Facts, Policy, TotalsPolicy
-from interlock.approvals.rules import NOT_ENFORCED, Total
+from interlock.approvals.rules import Total
 from interlock.audit.contract import EffectFilter, Effects
 from interlock.context import CallContext
 from interlock.errors import ConfigError
-from interlock.tools.contract import Ask, Risk, ToolContract, Verdict
+from interlock.tools.contract import Risk, ToolContract, Verdict
 from interlock.tools.definition import Tool
 from interlock.tools.values import matches
 
@@ -38,7 +38,7 @@ class Judge:
         """Return the verdict on calling a tool with canonical arguments.
 
         Raises:
-            ConfigError: the tool's risk rule failed, or the policy did, or says what nothing enforces.
+            ConfigError: the tool's risk rule failed, or the policy did.
         """
         risk = tool.risk_of(arguments)
         facts = Facts(context=context, totals=await self._totals(tool, context))
@@ -82,7 +82,7 @@ def asked(
     """Return the verdict of a policy, if it is one that a policy may give.
 
     Raises:
-        ConfigError: the policy failed, or its verdict is none, or says what nothing enforces.
+        ConfigError: the policy failed, or its verdict is none of its own.
     """
     name = type(policy).__name__
     try:
@@ -107,11 +107,3 @@ def _check(policy: Policy, name: str, verdict: Verdict) -> None:
             f"policy {name!r} of version {policy.version!r} gave a verdict of {verdict.policy!r}. "
             "Give its own version."
         )
-    for field, known in Ask.model_fields.items():
-        if field not in NOT_ENFORCED or verdict.ask is None:
-            continue
-        if getattr(verdict.ask, field) != known.default:
-            raise ConfigError(
-                f"policy {name!r}: {field!r} is not enforced yet, and a policy must not say what "
-                "does not hold. Leave it out."
-            )

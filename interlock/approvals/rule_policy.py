@@ -110,7 +110,8 @@ class RulePolicy:
         why = f"{what}; {self._at(rule)}{when}: {rule.then.outcome}."
         if rule.then.deny:
             why = f"{rule.then.deny} [{self._at(rule)}]"
-        return self._verdict(rule.then.outcome, why, risk, facts, rule, rule.then.ask)
+        ask = self.rules.asked_by(rule.then.ask) if rule.then.ask is not None else None
+        return self._verdict(rule.then.outcome, why, risk, facts, rule, ask)
 
     def _verdict(
         self,
@@ -195,26 +196,36 @@ class _Checked:
             yield from self._not_enforced(index, rule)
             yield from self._unmatched(("rules", index), rule.name, rule.tool)
             yield from self._conditions(index, rule)
+        yield from self._tiers()
         for name, total in self._rules.totals.items():
             yield from self._unmatched(("totals", name), name, total.tool)
             yield from self._uncountable(name, total)
 
     def _not_enforced(self, index: int, rule: Rule) -> Iterator[Mistake]:
-        found: dict[str, tuple[tuple[str, ...], bool]]
-        found = {"labels": (("labels",), bool(rule.labels))}
-        if rule.then.ask is not None:
-            for name in rule.then.ask.model_fields_set:
-                default = Ask.model_fields[name].default
-                is_set = getattr(rule.then.ask, name) != default
-                found[name] = (("then", "ask", name), is_set)
         for name in NOT_ENFORCED:
-            where, is_set = found.get(name, ((), False))
-            if is_set:
+            if getattr(rule, name):
                 text = (
                     f"rule {rule.name!r}: {name!r} is not enforced yet, and a policy must not say "
                     "what does not hold. Leave it out."
                 )
-                yield Mistake(self._document.place(("rules", index, *where)), text)
+                yield Mistake(self._document.place(("rules", index, name)), text)
+
+    def _tiers(self) -> Iterator[Mistake]:
+        """Yield names of tiers that there are not, and tiers that escalate in a circle."""
+        tiers = self._rules.tiers
+        named: list[tuple[tuple[int | str, ...], str | None]]
+        named = [(("tiers", name, "escalate_to"), tier.escalate_to) for name, tier in tiers.items()]
+        for index, rule in enumerate(self._rules.rules):
+            terms, loc = rule.then.ask, ("rules", index, "then", "ask")
+            if terms is not None:
+                named += [((*loc, "tier"), terms.tier), ((*loc, "escalate_to"), terms.escalate_to)]
+        for where, name in named:
+            if name is not None and name not in tiers:
+                text = f"no tier is named {name!r}. {allowed(name, tiers)} Define it under 'tiers'."
+                yield Mistake(self._document.place(where), text)
+        for name, last in self._rules.rounds():
+            text = f"tier {name!r} escalates to itself, through {last!r}. End it somewhere."
+            yield Mistake(self._document.place(("tiers", name, "escalate_to")), text)
 
     def _unmatched(
         self, loc: tuple[int | str, ...], name: str, tool: Iterable[str]

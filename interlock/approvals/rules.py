@@ -9,10 +9,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from interlock.canonical import digest
 from interlock.context import CallContext
-from interlock.tools.contract import Ask, Effect, Risk, ToolContract
+from interlock.tools.contract import Ask, Effect, Risk, Tier, ToolContract
 from interlock.tools.values import Duration, Names, matches
 
-NOT_ENFORCED = ("quorum", "who", "remind_every", "escalate_to", "labels")
+NOT_ENFORCED = ("labels",)
 """What a policy may be written with and nothing acts on yet: a policy that sets it is refused. Take
 a name out when it is enforced."""
 
@@ -37,6 +37,13 @@ def _in_order(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(sorted(set(values), key=str))
 
 
+def _who(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name in ("", "user:") or name != name.strip():
+            raise ValueError(f"{name!r} is neither a role nor a person. Write lead, or user:ann.")
+    return names
+
+
 Effects = Annotated[tuple[Effect, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
 Risks = Annotated[tuple[Risk, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
 
@@ -45,12 +52,40 @@ class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Who = Annotated[Names, AfterValidator(_who)]
+"""Roles, and people as 'user:SUBJECT'."""
+
+TierName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,59}$")]
+
+
+class TierTerms(_Data):
+    """A group of reviewers as a policy file defines it, and who is asked after them."""
+
+    who: Who = ()
+    quorum: int = Field(default=1, ge=1, le=20, strict=True)
+    deadline: Duration | None = None
+    remind_every: Duration | None = None
+    escalate_to: TierName | None = None
+
+
+class Terms(_Data):
+    """On what terms a rule asks. What is left out is as the tier says."""
+
+    tier: TierName | None = None
+    who: Who | None = None
+    quorum: int | None = Field(default=None, ge=1, le=20, strict=True)
+    deadline: Duration | None = None
+    remind_every: Duration | None = None
+    escalate_to: TierName | None = None
+    on_timeout: Literal["deny", "allow"] = "deny"
+
+
 class Then(_Data):
     """What a rule leads to: `allow`, `ask`, {ask: terms} or {deny: reason}."""
 
     allow: Literal[True] | None = None
     deny: str | None = Field(default=None, min_length=1, max_length=500)
-    ask: Ask | None = None
+    ask: Terms | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -131,12 +166,46 @@ class Total(_Data):
 
 
 class PolicyRules(_Data):
-    """A policy file: totals by name, and rules of which the first that matches wins."""
+    """A policy file: totals and tiers by name, and rules of which the first that matches wins."""
 
     totals: dict[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")], Total] = Field(
         default_factory=dict
     )
+    tiers: dict[TierName, TierTerms] = Field(default_factory=dict)
     rules: tuple[Rule, ...]
+
+    def asked_by(self, terms: Terms) -> Ask:
+        """Return who is asked on the terms of a rule, one tier after the other."""
+        first = self._first(terms)
+        found = [Tier(tier=terms.tier or "", **_plain(first))]
+        following, seen = first.escalate_to, [terms.tier]
+        while following is not None and following not in seen:
+            tier = self.tiers[following]
+            found.append(Tier(tier=following, **_plain(tier)))
+            seen.append(following)
+            following = tier.escalate_to
+        return Ask(
+            **found[0].model_dump(),
+            on_timeout=terms.on_timeout,
+            escalation=tuple(found[1:]),
+        )
+
+    def _first(self, terms: Terms) -> TierTerms:
+        tier = self.tiers[terms.tier] if terms.tier else TierTerms()
+        given = {name: getattr(terms, name) for name in TierTerms.model_fields}
+        return tier.model_copy(update={k: v for k, v in given.items() if v is not None})
+
+    def rounds(self) -> list[tuple[str, str]]:
+        """Return each tier whose escalation comes back to itself, and the tier it comes back from."""
+        found = []
+        for name in self.tiers:
+            last, following, seen = name, self.tiers[name].escalate_to, [name]
+            while following in self.tiers and following not in seen:
+                seen.append(following)
+                last, following = following, self.tiers[following].escalate_to
+            if following == name:
+                found.append((name, last))
+        return found
 
     @property
     def version(self) -> str:
@@ -146,3 +215,7 @@ class PolicyRules(_Data):
             if "when" in rule:
                 rule["when"] = canonical_condition(rule["when"])
         return digest({"policy": "rules", **data})[:12]
+
+
+def _plain(terms: TierTerms) -> dict[str, Any]:
+    return terms.model_dump(exclude={"escalate_to"})

@@ -322,6 +322,7 @@ _BEFORE_MEMO = frozenset(
         "workflow_properties_modified_event_attributes",
         "timer_started_event_attributes",
         "timer_canceled_event_attributes",
+        "marker_recorded_event_attributes",  # the signature of the decision was verified
         "workflow_execution_update_accepted_event_attributes",
         "workflow_execution_update_completed_event_attributes",
         "activity_task_cancel_requested_event_attributes",

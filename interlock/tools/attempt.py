@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from interlock.audit.contract import AuditEvent, Ledger
 from interlock.errors import LedgerConflict
@@ -20,6 +20,20 @@ from interlock.tools.signature import CALL_PARAMETER
 Probe = Callable[[str, ToolCall], Awaitable[None]]
 """Told of each point of a call, so that a crash test can end the process there: before_claim,
 after_claim, before_call, after_call, before_settle and after_settle."""
+
+
+class GrantCheck(Protocol):
+    """Verifies the decisions that a call rests on."""
+
+    def refusal(self, call: ToolCall, arguments: dict[str, Any]) -> tuple[str, str] | None:
+        """Return why they do not hold, as code and message, or None.
+
+        Args:
+            call: The call.
+            arguments: Its arguments in canonical form.
+        """
+        ...
+
 
 LOST_ATTEMPTS = 5
 """Attempts beyond a tool's own that may be lost with their worker before the call is given up."""
@@ -40,6 +54,7 @@ class Parts:
     answers: AnswerCache | None
     longest_wait: timedelta
     """What a longer `Retry-After` is cut to."""
+    grants: GrantCheck | None = None
 
     def event(self, job: Job, outcome: ToolOutcome, token: int) -> AuditEvent:
         """Return what is to be recorded of an attempt that ends now."""
@@ -72,6 +87,8 @@ class Job:
     """What is to be recorded with the next change of the ledger, or else at the end."""
     arguments: dict[str, Any] = field(default_factory=dict)
     """Everything the implementation takes, by keyword."""
+    refusal: ToolOutcome | None = None
+    """Why the decisions that the call rests on do not hold: then it is not made."""
 
     def arguments_until(self, deadline: datetime) -> dict[str, Any]:
         """Return what the implementation takes, with the deadline if it takes the call."""

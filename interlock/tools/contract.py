@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -120,25 +120,33 @@ class MatchedRule(BaseModel):
     """Where the rule began in the file when it was matched."""
 
 
-class Ask(BaseModel):
-    """On what terms a person is asked. Spans of time are text such as '4h' in JSON and in YAML."""
+class Tier(BaseModel):
+    """One group of reviewers: who they are, how many have to agree, and how long they are asked.
+
+    Spans of time are text such as '4h' in JSON and in YAML.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tier: str = Field(default="", max_length=60)
-    """Name of the group of reviewers that is asked first."""
-    quorum: int = Field(default=1, ge=1)
-    """How many different reviewers have to agree."""
+    """Its name."""
+    quorum: int = Field(default=1, ge=1, le=20)
+    """How many different people have to approve the same action."""
     who: Names = ()
-    """Roles or people who may decide; empty: whoever may decide at all."""
+    """Roles, and people as 'user:SUBJECT'; empty: whoever may decide on such requests at all."""
     deadline: Duration | None = None
-    """How long the request waits; None: as long as the deployment's settings say."""
-    on_timeout: Literal["deny", "allow"] = "deny"
-    """What holds when nobody decided before the deadline."""
+    """How long they are asked; None: as long as the deployment's settings say."""
     remind_every: Duration | None = None
-    """How often those who may decide are reminded."""
-    escalate_to: str = Field(default="", max_length=60)
-    """The tier that is asked when the first did not decide in time."""
+    """How often they are reminded."""
+
+
+class Ask(Tier):
+    """On what terms people are asked: those who are asked first, and what comes after them."""
+
+    on_timeout: Literal["deny", "allow"] = "deny"
+    """What holds when nobody decided before the last deadline."""
+    escalation: tuple[Tier, ...] = ()
+    """Whoever is asked when those before did not decide in time, in order."""
 
 
 class Verdict(BaseModel):
@@ -162,6 +170,27 @@ class Verdict(BaseModel):
     """Running totals as they were when it was evaluated, by name."""
 
 
+class AskedAction(BaseModel):
+    """The action that a reviewer saw and changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    arguments: dict[str, Any]
+    policy: str
+    """Version of the policy that its digest was made with."""
+
+
+class Vote(BaseModel):
+    """One signed decision that a grant rests on; it is verified again before the effect."""
+
+    model_config = ConfigDict(frozen=True)
+
+    decision: dict[str, Any]
+    """`interlock.approvals.Decision` as JSON."""
+    asked: AskedAction | None = Field(default=None, exclude_if=lambda asked: asked is None)
+    """Of an edit: what it was about before."""
+
+
 class Grant(BaseModel):
     """A human decision as the activity sees it: bound to one action, single-use, expiring."""
 
@@ -173,6 +202,16 @@ class Grant(BaseModel):
     reviewer: str
     decided_at: datetime
     expires_at: datetime
+    votes: tuple[Vote, ...] = Field(default=(), exclude_if=lambda votes: not votes)
+    """The signed decisions that it rests on; none: it is unverified, or the policy's own word."""
+    quorum: int = Field(default=1, exclude_if=lambda quorum: quorum == 1)
+    """How many different people had to approve."""
+    who: Names = Field(default=(), exclude_if=lambda who: not who)
+    """Roles and people who might decide."""
+    barred: Names = Field(default=(), exclude_if=lambda barred: not barred)
+    """Subjects whose own request it was."""
+    by_policy: bool = Field(default=False, exclude_if=lambda given: not given)
+    """Nobody decided in time, and the policy allows it then."""
 
 
 class ToolCall(BaseModel):
@@ -202,6 +241,8 @@ class ToolCall(BaseModel):
     made on `did_not_happen` only while the row still has it: a later UNKNOWN is another question."""
     resolved_result: Any = None
     """With `happened`: the result the person gave."""
+    word: Grant | None = Field(default=None, exclude_if=lambda word: word is None)
+    """The person's word itself, if it was signed."""
     deadline: AwareDatetime | None = Field(default=None, exclude=True)
     """When this attempt's call is over for certain. The gateway sets it from the claim, for the
     implementation alone: hand it to the other side, which must do nothing after it. None in
@@ -229,6 +270,13 @@ class ToolOutcome(BaseModel):
     verdict: Verdict | None = None
     """What the policy said of a call that came unjudged. None when it was made again after an
     attempt that had been allowed."""
+
+
+class NotedResult(NamedTuple):
+    """A result, and what the model is told beside it."""
+
+    result: Any
+    note: str
 
 
 class Booking(BaseModel):
@@ -277,6 +325,8 @@ class ToolPort(Protocol):
         self, tool: ToolContract, arguments: dict[str, Any], tool_call_id: str | None
     ) -> Awaitable[Any]:
         """Make one logical call and return the result as JSON data.
+
+        A model's call that a reviewer has edited returns a `NotedResult`.
 
         Args:
             tool: The contract of the tool.

@@ -31,7 +31,7 @@ from interlock.errors import (
     UnsupportedInWorkflow,
 )
 from interlock.registry import load
-from interlock.tools.contract import TOOL_PORT, Risk, ToolContract
+from interlock.tools.contract import TOOL_PORT, NotedResult, Risk, ToolContract
 from interlock.tools.signature import CALL_PARAMETER, Signature, misuse
 from interlock.tools.validation import ResultForm, canonical_arguments, parse_arguments
 
@@ -235,8 +235,11 @@ class Tool(BaseTool):
             result = await self._call(arguments, call_id)
         except _TOLD as error:
             return self._message(call_id, error.message, "error")
+        note = ""
+        if isinstance(result, NotedResult):
+            result, note = result.result, f"{result.note}\n\n"
         text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
-        return self._message(call_id, text, "success")
+        return self._message(call_id, note + text, "success")
 
     def _message(
         self, call_id: str, content: str, status: Literal["success", "error"]

@@ -38,6 +38,8 @@ class EffectAttempt:
             ToolUnavailable: the call failed, and another attempt may be made.
             CircuitOpen: it waits until its dependency may be called; no row is touched.
         """
+        if self._job.refusal is not None and (ended := await self._refuse(self._job.refusal)):
+            return ended
         if self._call.resolution in ("happened", "abort"):
             return await self._take_word()
         refusal = await self._parts.dependencies.refusal(self._job.tool.contract)
@@ -55,6 +57,16 @@ class EffectAttempt:
         if claimed.won:
             return await HeldEffect(self._parts, self._job, claimed.row).make()
         return await self._follow(claimed.row)
+
+    async def _refuse(self, refusal: ToolOutcome) -> Ended | None:
+        """Begin and resolve nothing on a decision that does not hold; None to end what was begun."""
+        row = await self._parts.ledger.find(self._call.effect_key)
+        may_go_on = [LedgerState.DONE, LedgerState.ABORTED]
+        if self._call.resolution not in ("happened", "abort"):
+            may_go_on.append(LedgerState.CLAIMED)  # it was allowed then; no other call is made
+        if self._call.resolution is None:
+            may_go_on.append(LedgerState.UNKNOWN)
+        return None if row is not None and row.state in may_go_on else Ended(refusal)
 
     async def _hold_back(self, refusal: CircuitOpen) -> Ended | None:
         """Call nothing while the breaker is open; None where nothing would be called anyway.

@@ -23,7 +23,7 @@ from interlock.errors import (
     UnknownTool,
 )
 from interlock.tools.answers import AnswerCache, answer_key
-from interlock.tools.attempt import Ended, Job, Parts, Probe
+from interlock.tools.attempt import Ended, GrantCheck, Job, Parts, Probe
 from interlock.tools.breaker import breakers_of
 from interlock.tools.calling import Caller, Function
 from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome, action_digest
@@ -52,6 +52,7 @@ class ToolGateway:
         breakers: Where the circuit breakers of dependencies are kept.
         answers: Where answers of tools with a `cache` are kept; None: nowhere.
         probe: Told of each point of a call; for crash tests.
+        grants: Verifies the decisions that a call rests on; None: they are taken as they come.
 
     Raises:
         ConfigError: two tools have one name, or different breakers for one dependency.
@@ -70,6 +71,7 @@ class ToolGateway:
         breakers: BreakerStore | None = None,
         answers: AnswerCache | None = None,
         probe: Probe | None = None,
+        grants: GrantCheck | None = None,
     ) -> None:
         self._tools: dict[str, Tool] = {}
         for tool in tools:
@@ -91,6 +93,7 @@ class ToolGateway:
             ),
             longest_wait=timedelta(seconds=longest_wait_seconds),
             answers=answers,
+            grants=grants,
         )
 
     @property
@@ -170,10 +173,15 @@ class ToolGateway:
         refusal = _refuse(call, arguments)
         if refusal is not None:
             return Ended(refusal)
-        job = replace(job, arguments=_taken_by(tool, call, arguments))
+        unproven = self._refuse_decisions(call, arguments)
+        job = replace(job, arguments=_taken_by(tool, call, arguments), refusal=unproven)
         if tool.contract.effect.changes_world:
             return await EffectAttempt(self._parts, job).run()
-        return Ended(await self._answer(job, arguments))
+        return Ended(unproven or await self._answer(job, arguments))
+
+    def _refuse_decisions(self, call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
+        found = self._parts.grants.refusal(call, arguments) if self._parts.grants else None
+        return refused(*found) if found else None
 
     async def _answer(self, job: Job, arguments: dict[str, Any]) -> ToolOutcome:
         """Return a kept answer, or call the tool and keep what it answers."""

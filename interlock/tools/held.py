@@ -143,6 +143,8 @@ class HeldEffect:
                 ApprovalExpired.code,
                 f"the approval of {self._name!r} expired at {grant.expires_at.isoformat()}.",
             )
+        if self._job.refusal is not None:
+            return self._job.refusal
         if self._job.is_spent(self._row.token):
             lost = f"{self._name!r} was given up: too many workers were lost in its call."
             return failed(ToolUnavailable(lost))

@@ -20,7 +20,7 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
-from interlock.approvals.contract import JudgeRequest
+from interlock.approvals.contract import Decision, JudgeRequest, Notice, Verification
 from interlock.audit.contract import AuditBatch
 from interlock.canonical import digest
 from interlock.context import CallContext
@@ -170,6 +170,12 @@ open_run: Call[OpenRun, RunTerms] = Call(
 )
 judge: Call[JudgeRequest, Verdict] = Call(
     "policy.judge", Verdict, timeout=timedelta(seconds=10), retry=_policy(0), local=True
+)
+verify: Call[Decision, Verification] = Call(
+    "approvals.verify", Verification, timeout=timedelta(seconds=10), retry=_policy(0), local=True
+)
+notify: Call[Notice, None] = Call(
+    "approvals.notify", type(None), timeout=timedelta(seconds=30), retry=_policy(5)
 )
 book: Call[ToolCall, Booking] = Call(
     "throttle.book", Booking, timeout=timedelta(seconds=10), retry=_policy(0), local=True

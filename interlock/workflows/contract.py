@@ -31,6 +31,8 @@ class RunRequest(_Data):
     tenant: str = "default"
     subject: str = ""
     """Opaque id of the person the run is about; never a name or an address."""
+    requester: str = Field(default="", max_length=200, exclude_if=lambda subject: not subject)
+    """Subject of whoever starts the run: they decide on none of its requests."""
     conversation: bool = False
     """Keep the run open for more messages after the first turn."""
     idle_seconds: float = Field(default=7 * 86400.0, gt=0)
@@ -102,6 +104,8 @@ class RunTerms(_Data):
     are judged in the activity that makes them, and not by one of their own before it."""
     turns: tuple[str, ...] = Field(default=(), exclude_if=lambda names: not names)
     """Tools whose calls book a turn before they are made."""
+    require_signature: bool = Field(default=False, exclude_if=lambda required: not required)
+    """Only signed decisions count."""
 
 
 class OpenRun(_Data):
@@ -137,6 +141,8 @@ class Granted(_Data):
     grant: Grant
     policy: str
     """Version of the policy that the grant's digest was made with."""
+    note: str = Field(default="", exclude_if=lambda note: not note)
+    """What the model is told of an edit."""
 
 
 class Ruled(_Data):

@@ -1,18 +1,22 @@
-"""The durable wait for a person: every gate emits commands, so a removed gate is seen by replay."""
+"""The durable wait for people: every gate emits commands, so a removed gate is seen by replay."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 
 from interlock.approvals.contract import ApprovalRequest, Decision, Kind
-from interlock.approvals.desk import Check
+from interlock.approvals.desk import Cast, Check, Ruling
+from interlock.approvals.grants import grant_of
+from interlock.approvals.tiers import asked_tiers
 from interlock.canonical import digest as digest_of
 from interlock.errors import ApprovalExpired
 from interlock.tools.contract import Ask, Grant, Risk
+from interlock.workflows.reminding import remind
 from interlock.workflows.run import Run
 from interlock.workflows.search import RISK, STATUS
 
@@ -42,10 +46,9 @@ class Gate:
         Its id is the call id and the digest; a request that expired or was used before and is
         asked again gets the next number.
         """
-        now = workflow.now()
-        context = self._run.context()
-        terms = terms or Ask()
-        deadline = terms.deadline or timedelta(seconds=self._run.terms.deadline_seconds)
+        now, context, terms = workflow.now(), self._run.context(), terms or Ask()
+        deadline = timedelta(seconds=self._run.terms.deadline_seconds)
+        tiers = asked_tiers(kind, terms, now, deadline)
         return ApprovalRequest(
             id=self._free_id(f"{call_id}:{digest[:12]}"),
             kind=kind,
@@ -59,9 +62,12 @@ class Gate:
             node=context.node,
             allowed=allowed,
             requested_at=now,
-            expires_at=now + deadline,
+            expires_at=tiers[-1].until,
             on_timeout=terms.on_timeout,
             payload=payload,
+            lineage=self._run.lineage,
+            barred=self._run.barred,
+            tiers=tiers,
         )
 
     def _free_id(self, stem: str) -> str:
@@ -71,8 +77,15 @@ class Gate:
             found = f"{stem}:{number}"
         return found
 
-    async def ask(self, request: ApprovalRequest, check: Check | None = None) -> Decision:
-        """Wait for a decision on `request`.
+    async def ask(
+        self, request: ApprovalRequest, check: Check | None = None, votes: Iterable[Cast] = ()
+    ) -> Ruling:
+        """Wait until `request` is decided.
+
+        Args:
+            request: The request.
+            check: Validates the arguments of an edit.
+            votes: Decisions that count from the beginning.
 
         Raises:
             ApprovalExpired: nobody decided in time.
@@ -80,15 +93,10 @@ class Gate:
         """
         self._run.refuse_when_cancelled()
         desk = self._run.desk
-        desk.open(request, check)
-        self._run.note(
-            "decision",
-            request.tool or request.kind,
-            "requested",
-            workflow.now(),
-            request=request.id,
-        )
+        desk.open(request, check, votes)
+        self._note(request, "requested")
         self._announce()
+        reminding = remind(self._run, request)
         try:
             await workflow.wait_condition(
                 lambda: desk.is_decided(request.id),
@@ -106,12 +114,15 @@ class Gate:
         except asyncio.CancelledError:
             self._end(request, "cancelled")
             raise
-        decision = desk.take(request.id)
-        self._note_decision(request, decision)
+        finally:
+            if reminding is not None:
+                reminding.cancel()
+        ruling = desk.take(request.id)
+        self._note_decision(request, ruling.decision)
         self._announce()
-        return decision
+        return ruling
 
-    def approve_unanswered(self, request: ApprovalRequest) -> Decision:
+    def approve_unanswered(self, request: ApprovalRequest) -> Ruling:
         """Return the approval that the policy gives to a request nobody decided in time."""
         decision = Decision(
             request_id=request.id,
@@ -121,25 +132,22 @@ class Gate:
             reviewer="policy",
         )
         self._note_decision(request, decision)
-        return decision
+        return Ruling(decision, (), request.tier)
 
-    def grant(self, request: ApprovalRequest, decision: Decision, digest: str) -> Grant:
-        """Turn a decision into what the activity checks, bound to the action of `digest`."""
+    def grant(self, request: ApprovalRequest, ruling: Ruling, votes: Iterable[Cast]) -> Grant:
+        """Turn a ruling into what the activity checks, bound to the action of the request."""
         now = workflow.now()
-        return Grant(
-            request_id=request.id,
-            digest=digest,
-            reviewer=decision.reviewer,
-            decided_at=now,
-            expires_at=now + timedelta(seconds=self._run.terms.grant_seconds),
-        )
+        expires_at = now + timedelta(seconds=self._run.terms.grant_seconds)
+        return grant_of(request, ruling, votes, now, expires_at)
 
     def _end(self, request: ApprovalRequest, how: str) -> None:
         self._run.desk.withdraw(request.id, how)
-        self._run.note(
-            "decision", request.tool or request.kind, how, workflow.now(), request=request.id
-        )
+        self._note(request, how)
         self._announce()
+
+    def _note(self, request: ApprovalRequest, what: str) -> None:
+        subject = request.tool or request.kind
+        self._run.note("decision", subject, what, workflow.now(), request=request.id)
 
     def _note_decision(self, request: ApprovalRequest, decision: Decision) -> None:
         self._run.note(
@@ -148,7 +156,8 @@ class Gate:
             decision.verb,
             workflow.now(),
             request=request.id,
-            reviewer=decision.reviewer,
+            reviewer=decision.decided_by,
+            verified=decision.is_signed,
             comment=decision.comment,
             digest=request.digest,
             arguments=decision.arguments,

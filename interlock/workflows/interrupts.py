@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 from langchain_core.messages import AIMessage
 from langgraph.types import Interrupt
 
-from interlock.approvals.contract import Decision
 from interlock.canonical import digest, jsonable
-from interlock.errors import ApprovalExpired, BadArguments
-from interlock.tools.contract import Risk, action_digest
+from interlock.errors import ActionDenied, ApprovalExpired, BadArguments
+from interlock.tools.contract import Risk
 from interlock.tools.definition import Tool
-from interlock.workflows.contract import Granted
 from interlock.workflows.gate import Gate, question_digest
+from interlock.workflows.review import Action, Review, Reviewed
 from interlock.workflows.run import Run
 
 _TELLING = ("reject", "approve", "respond", "edit")
@@ -48,6 +47,7 @@ class Interrupts:
     def __init__(self, run: Run, gate: Gate, tools: Mapping[str, Tool]) -> None:
         self._run = run
         self._gate = gate
+        self._review = Review(run, gate)
         self._tools = tools
 
     async def answer(self, interrupts: list[Interrupt], messages: list[Any]) -> dict[str, Any]:
@@ -116,21 +116,14 @@ class Interrupts:
         Where it can only be approved or edited it is passed on as it is: the tool door refuses it,
         whatever becomes of its arguments, or the graph's tool node refuses it.
         """
-        same = {"name": action.name, "args": action.arguments}
-        answers: dict[str, dict[str, Any]] = {
-            "reject": {"type": "reject", "message": message},
-            "approve": {"type": "approve"},
-            "respond": {"type": "respond", "message": message},
-            "edit": {"type": "edit", "edited_action": same},
-        }
-        verb = next(verb for verb in _TELLING if verb in action.allowed)
+        told = _telling(action, message)
         if action.tool is None:
             pass  # the model door has counted an unknown tool
-        elif verb in ("reject", "respond"):
+        elif told["type"] in ("reject", "respond"):
             self._run.count_mistake(message)
         else:
             self._run.logical_calls.pass_unseen(action.call_id)
-        return action._replace(told=answers[verb])
+        return action._replace(told=told)
 
     async def _batch(self, actions: list[_Action]) -> dict[str, Any]:
         return {"decisions": list(await asyncio.gather(*map(self._decide, actions)))}
@@ -138,42 +131,40 @@ class Interrupts:
     async def _decide(self, action: _Action) -> dict[str, Any]:
         if action.told is not None:
             return action.told
-        name, tool, arguments = action.name, action.tool, action.arguments
-        request = self._gate.request(
-            kind="action",
+        try:
+            asked = await self._asked(action)
+            reviewed = await self._review.decide(asked)
+        except (ActionDenied, ApprovalExpired) as error:
+            return _telling(action, error.message)
+        if reviewed.granted is not None:
+            digest = self._review.digest(action.name, reviewed.arguments, reviewed.granted.policy)
+            self._run.logical_calls.grant(action.call_id, digest, reviewed.granted)
+        return _langchain_decision(action.name, reviewed)
+
+    async def _asked(self, action: _Action) -> Action:
+        """Return what people are asked: on the policy's terms, when it asks about the call too.
+
+        Raises:
+            ActionDenied: the policy does not allow it, whatever anybody says.
+        """
+        tool, arguments = action.tool, action.arguments
+        asked = Action(
             call_id=action.call_id,
-            digest=self._digest(name, arguments),
+            name=action.name,
+            tool=tool,
+            arguments=arguments,
             why=action.why,
             risk=tool.risk_of(arguments) if tool else Risk.HIGH,
-            allowed=action.allowed,
-            tool=name,
-            arguments=arguments,
-        )
-        try:
-            decision = await self._gate.ask(request, tool.validate_arguments if tool else None)
-        except ApprovalExpired as error:
-            return {"type": "reject", "message": error.message}
-        if decision.verb == "edit" and decision.arguments is not None:
-            edited = decision.arguments
-            arguments = tool.validate_arguments(edited) if tool else edited
-        if decision.verb in ("approve", "edit"):
-            granted = self._digest(name, arguments)
-            given = Granted(
-                arguments=arguments,
-                grant=self._gate.grant(request, decision, granted),
-                policy=self._run.terms.policy,
-            )
-            self._run.logical_calls.grant(action.call_id, granted, given)
-        return _langchain_decision(name, decision, arguments)
-
-    def _digest(self, name: str, arguments: dict[str, Any]) -> str:
-        return action_digest(
-            name,
-            arguments,
-            tenant=self._run.request.tenant,
-            release=self._run.terms.release,
             policy=self._run.terms.policy,
+            allowed=action.allowed,
         )
+        if tool is None or action.name in self._run.terms.judged_with_call:
+            return asked
+        verdict = await self._review.judge(tool, arguments, action.call_id)
+        asked = asked._replace(risk=verdict.risk, policy=verdict.policy)
+        if verdict.outcome != "ask":
+            return asked
+        return asked._replace(why=f"{action.why} {verdict.reason}", terms=verdict.ask)
 
     async def _question(self, value: Any) -> Any:
         shown = jsonable(value)
@@ -187,7 +178,7 @@ class Interrupts:
             allowed=("respond", "approve", "reject", "edit"),
             payload=shown,
         )
-        decision = await self._gate.ask(request)
+        decision = (await self._gate.ask(request)).decision
         answers = {
             "respond": decision.result,
             "approve": True,
@@ -220,11 +211,24 @@ def _verbs_of(schema: Any) -> Sequence[str]:
     return tuple(several) if several else (schema["properties"]["type"]["const"],)
 
 
-def _langchain_decision(name: str, decision: Decision, action: dict[str, Any]) -> dict[str, Any]:
+def _telling(action: _Action, message: str) -> dict[str, Any]:
+    """Return the answer that lets the model know, of those that an action allows."""
+    same = {"name": action.name, "args": action.arguments}
+    answers: dict[str, dict[str, Any]] = {
+        "reject": {"type": "reject", "message": message},
+        "approve": {"type": "approve"},
+        "respond": {"type": "respond", "message": message},
+        "edit": {"type": "edit", "edited_action": same},
+    }
+    return answers[next(verb for verb in _TELLING if verb in action.allowed)]
+
+
+def _langchain_decision(name: str, reviewed: Reviewed) -> dict[str, Any]:
+    decision = reviewed.decision
+    if reviewed.granted is not None and reviewed.edited:
+        return {"type": "edit", "edited_action": {"name": name, "args": reviewed.arguments}}
     if decision.verb == "approve":
         return {"type": "approve"}
-    if decision.verb == "edit":
-        return {"type": "edit", "edited_action": {"name": name, "args": action}}
     if decision.verb == "respond":
         text = decision.result if isinstance(decision.result, str) else str(decision.result)
         return {"type": "respond", "message": text}

@@ -7,13 +7,14 @@ what it is.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from temporalio import workflow
 
-from interlock.approvals.contract import DecisionAnswer
-from interlock.approvals.desk import read_decision
+from interlock.approvals.contract import Decision, DecisionAnswer
+from interlock.approvals.desk import MOST_VERIFIED, read_decision
 from interlock.errors import (
     DecisionRefused,
     InterlockError,
@@ -22,6 +23,7 @@ from interlock.errors import (
     RunFinished,
 )
 from interlock.models.messages import to_json
+from interlock.workflows import calls
 from interlock.workflows.contract import MessageAnswer
 from interlock.workflows.inputs import read_message
 from interlock.workflows.run import Run
@@ -40,6 +42,7 @@ class Mailbox:
         self._run: Run | None = None
         self._stop: Callable[[], object] | None = None
         self._over = False
+        self._verifying = asyncio.Lock()
 
     async def open(self, run: Run) -> None:
         """Take decisions and messages for `run` from now on, first those that came early."""
@@ -75,12 +78,36 @@ class Mailbox:
         run = self._run
         if run is None:
             return self._refuse(decision.request_id, "UNKNOWN_REQUEST", "the run has ended.")
-        answer = run.desk.submit(decision, workflow.now())
+        if decision.is_signed:
+            answer = await self._verify_and_submit(run, decision)
+        else:
+            answer = run.desk.submit(decision, workflow.now())
         if not answer.accepted:
             return self._refuse(
-                decision.request_id, answer.code, answer.message, reviewer=decision.reviewer
+                decision.request_id, answer.code, answer.message, reviewer=decision.decided_by
             )
+        if answer.missing:
+            _note_vote(run, decision, answer)
         return answer
+
+    async def _verify_and_submit(self, run: Run, decision: Decision) -> DecisionAnswer:
+        """Accept a signed decision, if its signature counts when all else about it is right.
+
+        One after the other: a decision that is sent again meanwhile finds the first one taken, and
+        costs no verification.
+        """
+        async with self._verifying:
+            refused = run.desk.check(decision, workflow.now())
+            if refused is not None:
+                return refused
+            if not run.desk.may_verify(decision.request_id):
+                why = f"{MOST_VERIFIED} signed decisions on this request were looked at already."
+                return _refused(decision, "TOO_MANY_DECISIONS", why)
+            found = await calls.verify(decision, summary="signature of a decision")
+            if found.code:
+                return _refused(decision, found.code, found.message)
+            # Time has passed: whatever happened meanwhile counts.
+            return run.desk.submit(decision, workflow.now())
 
     def check_message(self, message: Any) -> None:
         """Say whether a message may be sent now.
@@ -141,3 +168,27 @@ def _check_room(run: Run) -> None:
             f"{len(run.messages)} messages wait for the agent, and it takes no more before it has "
             "read them. Send this one later, or raise limits.signals."
         )
+
+
+def _refused(decision: Decision, code: str, message: str) -> DecisionAnswer:
+    return DecisionAnswer(
+        accepted=False, request_id=decision.request_id, code=code, message=message
+    )
+
+
+def _note_vote(run: Run, decision: Decision, answer: DecisionAnswer) -> None:
+    """Note an approval that is not the last one; the gate notes that one."""
+    request = run.desk.request_at(decision.request_id, workflow.now())
+    run.note(
+        "decision",
+        request.tool or request.kind,
+        "voted",
+        workflow.now(),
+        request=request.id,
+        reviewer=decision.decided_by,
+        verified=decision.is_signed,
+        comment=decision.comment,
+        digest=request.digest,
+        tier=request.tier.tier,
+        missing=answer.missing,
+    )

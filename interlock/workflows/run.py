@@ -40,7 +40,9 @@ class Run:
         self.run_id = run_id
         self.lineage = lineage
         self.opened_at = carried.first_opened_at if carried else opened_at
-        self.desk = Desk(carried.decided if carried else None)
+        self.desk = Desk(
+            carried.decided if carried else None, require_signature=terms.require_signature
+        )
         self.recorder = Recorder(self.refuse_when_cancelled)
         self.transcript = Transcript(
             carried.transcript if carried else {}, carried.binding if carried else {}
@@ -56,6 +58,12 @@ class Run:
         self.cancelled = False
         self._model_calls = carried.model_calls if carried else 0
         self._noted: dict[str, int] = {}
+
+    @property
+    def barred(self) -> tuple[str, ...]:
+        """Subjects whose own requests this run's are: who started it, and whom it is about."""
+        given = (self.request.requester, self.request.subject)
+        return tuple(sorted({name for name in given if name}))
 
     @property
     def is_cancelled(self) -> bool:

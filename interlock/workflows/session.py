@@ -241,7 +241,9 @@ class Session:
 
     def pending(self) -> PendingApprovals:
         """Return the requests that wait."""
-        return PendingApprovals(requests=self._run.desk.pending if self._run else ())
+        if self._run is None:
+            return PendingApprovals(requests=())
+        return PendingApprovals(requests=self._run.desk.pending_at(workflow.now()))
 
     def transcript(self) -> list[dict[str, Any]]:
         """Return the messages of the graph's state."""

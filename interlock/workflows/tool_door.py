@@ -7,9 +7,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest
 from interlock.errors import (
-    ActionDenied,
     ApprovalExpired,
     ApprovalRejected,
     BadArguments,
@@ -19,12 +17,12 @@ from interlock.errors import (
     UnknownTool,
 )
 from interlock.tools.contract import (
+    NotedResult,
     Risk,
     ToolCall,
     ToolContract,
     ToolOutcome,
     Verdict,
-    action_digest,
     effect_key,
     outcome_digest,
 )
@@ -34,6 +32,7 @@ from interlock.tools.queues import own_queues, queue_of
 from interlock.workflows import calls
 from interlock.workflows.contract import Granted
 from interlock.workflows.gate import Gate
+from interlock.workflows.review import Action, Review, Reviewed
 from interlock.workflows.run import Run
 
 _ACTION_VERBS = ("approve", "edit", "reject", "respond")
@@ -54,6 +53,7 @@ class ToolDoor:
     def __init__(self, run: Run, gate: Gate, tools: Mapping[str, Tool]) -> None:
         self._run = run
         self._gate = gate
+        self._review = Review(run, gate)
         self._tools = tools
         self._own_queues = own_queues(tool.contract for tool in tools.values())
 
@@ -62,12 +62,15 @@ class ToolDoor:
     ) -> Any:
         """Make one logical call; see `ToolPort`."""
         call_id = tool_call_id or self._run.recorder.identify("tool")
-        return await self._run.recorder.once(
+        result = await self._run.recorder.once(
             "tool",
             call_id,
             lambda: self._call(tool.name, arguments, call_id),
             keep_errors=tool_call_id is None,
         )
+        if tool_call_id is None and isinstance(result, NotedResult):
+            return result.result  # a node asked, and no model
+        return result
 
     async def _call(self, name: str, arguments: dict[str, Any], call_id: str) -> Any:
         tool = self._tools.get(name)
@@ -104,17 +107,19 @@ class ToolDoor:
                 self._run.logical_calls.judged(call_id, name, arguments, outcome.verdict)
             if outcome.status != "held":
                 return await self._until_known(tool, call, outcome)
-        verdict = await self._judge(tool, arguments, call_id)
-        policy, grant = verdict.policy, None
+        verdict = await self._review.judge(tool, arguments, call_id)
+        policy, grant, note = verdict.policy, None, ""
         if verdict.outcome == "ask":
             given = await self._decide(tool, arguments, verdict, call_id)
             arguments, grant, policy = given.arguments, given.grant, given.policy
+            note = given.note
         must_have_grant = verdict.outcome == "ask"
         call = self._call_of(
             tool, arguments, call_id, policy=policy, grant=grant, must_have_grant=must_have_grant
         )
         outcome = await self._make(tool, call)
-        return await self._until_known(tool, call, outcome)
+        result = await self._until_known(tool, call, outcome)
+        return NotedResult(result, note) if note else result
 
     def _is_judged_with_call(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> bool:
         name = tool.contract.name
@@ -134,29 +139,6 @@ class ToolDoor:
             **terms,
         )
 
-    async def _judge(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Verdict:
-        """Return the verdict on this logical call, now or before a retry of it."""
-        name, known = tool.contract.name, self._run.logical_calls
-        verdict = known.verdict(call_id, name, arguments)
-        if verdict is None:
-            request = JudgeRequest(tool=name, arguments=arguments, context=self._run.context())
-            verdict = await calls.judge(request, summary=f"verdict on {name}")
-            known.judged(call_id, name, arguments, verdict)
-        if verdict.outcome == "deny":
-            raise ActionDenied(
-                f"{name!r} is not allowed: {verdict.reason} Do not ask for it again."
-            )
-        return verdict
-
-    def _digest(self, tool: Tool, arguments: dict[str, Any], policy: str) -> str:
-        return action_digest(
-            tool.contract.name,
-            arguments,
-            tenant=self._run.request.tenant,
-            release=self._run.terms.release,
-            policy=policy,
-        )
-
     def _effect_key(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> str:
         name = tool.contract.name
         occurrence = self._run.logical_calls.occurrence(name, arguments, call_id)
@@ -166,56 +148,24 @@ class ToolDoor:
         self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, call_id: str
     ) -> Granted:
         """Return what was decided on this logical call, now or before a retry of it."""
-        action = self._digest(tool, arguments, verdict.policy)
-        given = self._run.logical_calls.granted(call_id, action)
+        name = tool.contract.name
+        digest = self._review.digest(name, arguments, verdict.policy)
+        given = self._run.logical_calls.granted(call_id, digest)
         if given is None:
-            request = self._gate.request(
-                kind="action",
+            action = Action(
                 call_id=call_id,
-                digest=action,
+                name=name,
+                tool=tool,
+                arguments=arguments,
                 why=verdict.reason,
                 risk=verdict.risk,
+                policy=verdict.policy,
                 allowed=_ACTION_VERBS,
-                tool=tool.contract.name,
-                arguments=arguments,
                 terms=verdict.ask,
             )
-            decision = await self._decision(tool, request)
-            given = await self._apply(tool, request, decision, verdict, call_id)
-            self._run.logical_calls.grant(call_id, action, given)
+            given = _allowed(name, await self._review.decide(action))
+            self._run.logical_calls.grant(call_id, digest, given)
         return given
-
-    async def _decision(self, tool: Tool, request: ApprovalRequest) -> Decision:
-        """Return a person's decision, or what the policy says when nobody decided in time."""
-        try:
-            return await self._gate.ask(request, tool.validate_arguments)
-        except ApprovalExpired:
-            if request.on_timeout == "deny":
-                raise
-            return self._gate.approve_unanswered(request)
-
-    async def _apply(
-        self,
-        tool: Tool,
-        request: ApprovalRequest,
-        decision: Decision,
-        verdict: Verdict,
-        call_id: str,
-    ) -> Granted:
-        if decision.verb == "reject":
-            raise ApprovalRejected(
-                f"a reviewer rejected {tool.contract.name!r}"
-                + (f": {decision.comment}" if decision.comment else ".")
-            )
-        if decision.verb == "respond":
-            raise _Answered(decision.result)
-        arguments, policy, action = request.arguments, verdict.policy, request.digest
-        if decision.verb == "edit" and decision.arguments is not None:
-            arguments = tool.validate_arguments(decision.arguments)
-            policy = (await self._judge(tool, arguments, call_id)).policy
-            action = self._digest(tool, arguments, policy)
-        grant = self._gate.grant(request, decision, action)
-        return Granted(arguments=arguments, grant=grant, policy=policy)
 
     async def _until_known(self, tool: Tool, call: ToolCall, outcome: ToolOutcome) -> Any:
         while outcome.status == "unknown":
@@ -253,19 +203,21 @@ class ToolDoor:
             payload=outcome.known,
         )
         try:
-            decision = await self._gate.ask(request)
+            ruling = await self._gate.ask(request)
         except ApprovalExpired as error:
             raise OutcomeUnknown(
                 f"nobody said in time whether {call.tool!r} happened. Look at the other side, then "
                 "at the ledger row of this effect.",
                 effect_key=call.effect_key,
             ) from error
+        word = self._gate.grant(request, ruling, ruling.votes)
         return call.model_copy(
             update={
                 "unjudged": False,
-                "resolution": decision.verb,
-                "resolved_result": decision.result,
+                "resolution": ruling.decision.verb,
+                "resolved_result": ruling.decision.result,
                 "resolved_token": outcome.known.get("token"),
+                "word": word if word.votes else None,
             }
         )
 
@@ -273,3 +225,19 @@ class ToolDoor:
         if outcome.status == "done":
             self._run.count_tool()
         return result_of(call, outcome)
+
+
+def _allowed(name: str, reviewed: Reviewed) -> Granted:
+    """Return what a review allows.
+
+    Raises:
+        ApprovalRejected: it allows nothing.
+        _Answered: somebody answered in the tool's place.
+    """
+    if reviewed.granted is not None:
+        return reviewed.granted
+    decision = reviewed.decision
+    if decision.verb == "respond":
+        raise _Answered(decision.result)
+    why = f": {decision.comment}" if decision.comment else "."
+    raise ApprovalRejected(f"a reviewer rejected {name!r}{why}")

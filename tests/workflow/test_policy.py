@@ -22,6 +22,8 @@ from tests.graphs import PAID, shopper
 RULES = """
 totals:
   paid_today: {tool: pay, sum: args.amount, per: subject, window: 24h}
+tiers:
+  lead: {who: lead}
 rules:
   - name: too-much
     tool: pay*
@@ -98,10 +100,10 @@ async def test_below_the_cap_nobody_is_asked(env: WorkerEnv) -> None:
     assert PAID["p-small"] == [20]
     (step,) = await judged(env, handle)
     assert step.rule is not None
-    assert (step.outcome, step.rule.name, step.rule.line) == ("allow", "small", 17)
+    assert (step.outcome, step.rule.name, step.rule.line) == ("allow", "small", 19)
     assert step.totals == {"paid_today": 0}
     (event,) = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="verdict"))
-    assert event.details["rule"] == {"name": "small", "line": 17}
+    assert event.details["rule"] == {"name": "small", "line": 19}
     assert event.details["policy"] == env.app.policy.version
     await env.replay(handle)
 
@@ -112,12 +114,12 @@ async def test_above_the_cap_a_person_is_asked_on_the_terms_of_the_rule(env: Wor
     (action,) = await env.pending(handle)
     assert PAID["p-large"] == []
     assert action.expires_at - action.requested_at == timedelta(hours=2)
-    assert "rule 'capped' in rules.yaml:13 (totals.paid_today + args.amount > 20)" in action.why
+    assert "rule 'capped' in rules.yaml:15 (totals.paid_today + args.amount > 20)" in action.why
     assert (await env.decide(handle, action, "approve")).accepted
     assert (await env.result(handle)).reply == "Done."
     assert PAID["p-large"] == [21]
     (step,) = await judged(env, handle)
-    assert step.ask == Ask(deadline=timedelta(hours=2), tier="lead")
+    assert step.ask == Ask(deadline=timedelta(hours=2), tier="lead", who=("lead",))
     await env.replay(handle)
 
 
@@ -129,7 +131,7 @@ async def test_what_is_denied_is_told_to_the_model(env: WorkerEnv) -> None:
     transcript = await handle.query("transcript")
     told = transcript[-2]["data"]
     assert told["status"] == "error"
-    assert "Nobody pays more than 100. [rule 'too-much' in rules.yaml:5]" in told["content"]
+    assert "Nobody pays more than 100. [rule 'too-much' in rules.yaml:7]" in told["content"]
     await env.replay(handle)
 
 

@@ -56,7 +56,7 @@ def test_first_valid_decision_wins() -> None:
     made = desk()
     assert made.submit(decision(reviewer="ann"), NOW).accepted
     assert made.submit(decision(verb="reject"), NOW).code == "ALREADY_DECIDED"
-    assert made.take("c1:abc").reviewer == "ann"
+    assert made.take("c1:abc").decision.reviewer == "ann"
     assert made.submit(decision(), NOW).code == "ALREADY_DECIDED"
     assert made.pending == ()
 

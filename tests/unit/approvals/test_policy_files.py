@@ -26,7 +26,7 @@ MISTAKES = [
     ("rules: 3", "1:8: 'rules': has to be a list (it is 3)."),
     (
         "rules: []\nrule: []",
-        "2:1: 'rule' is not known here. Allowed: rules, totals. Did you mean 'rules'?",
+        "2:1: 'rule' is not known here. Allowed: rules, tiers, totals. Did you mean 'rules'?",
     ),
     ("rules: []\nrules: []", "2:1: 'rules' is here twice, first in line 1. Remove one."),
     ("rules: &a [*a]", "1:8: this holds itself. Write it out."),
@@ -85,24 +85,41 @@ MISTAKES = [
         "rules:\n  - {name: a, then: {ask: {on_timeout: ask}}}",
         "2:40: 'on_timeout': Input should be 'deny' or 'allow' (it is 'ask').",
     ),
-    # What nothing acts on yet.
+    # Tiers.
     (
-        "rules:\n  - {name: a, then: {ask: {quorum: 2}}}",
-        "2:36: rule 'a': 'quorum' is not enforced yet, and a policy must not say what does not hold. "
-        "Leave it out.",
-    ),
-    (
-        "rules:\n  - {name: a, then: {ask: {who: lead}}}",
-        "2:33: rule 'a': 'who' is not enforced yet",
-    ),
-    (
-        "rules:\n  - {name: a, then: {ask: {remind_every: 1h}}}",
-        "2:42: rule 'a': 'remind_every' is not enforced yet",
+        "tiers:\n  lead: {who: lead}\nrules:\n  - {name: a, then: {ask: {tier: leed}}}",
+        "4:34: no tier is named 'leed'. Allowed: lead. Did you mean 'lead'? Define it under 'tiers'.",
     ),
     (
         "rules:\n  - {name: a, then: {ask: {escalate_to: lead}}}",
-        "2:41: rule 'a': 'escalate_to' is not enforced yet",
+        "2:41: no tier is named 'lead'. Allowed: nothing. Define it under 'tiers'.",
     ),
+    (
+        "tiers:\n  desk: {escalate_to: board}\nrules:\n  - {name: a, then: ask}",
+        "2:23: no tier is named 'board'. Allowed: desk. Define it under 'tiers'.",
+    ),
+    (
+        "tiers:\n  a: {escalate_to: b}\n  b: {escalate_to: a}\nrules:\n  - {name: a, then: ask}",
+        "2:20: tier 'a' escalates to itself, through 'b'. End it somewhere.",
+    ),
+    (
+        "tiers:\n  a: {quorum: 0}\nrules:\n  - {name: a, then: ask}",
+        "2:15: 'quorum': Input should be greater than or equal to 1 (it is 0).",
+    ),
+    (
+        "rules:\n  - {name: a, then: {ask: {quorum: 1.5}}}",
+        "2:36: 'quorum': Input should be a valid integer (it is 1.5).",
+    ),
+    (
+        "rules:\n  - {name: a, then: {ask: {who: 'user:'}}}",
+        "2:33: 'who': 'user:' is neither a role nor a person. Write lead, or user:ann.",
+    ),
+    (
+        "tiers:\n  a: {on_timeout: allow}\nrules:\n  - {name: a, then: ask}",
+        "2:7: 'on_timeout' is not known here. Allowed: deadline, escalate_to, quorum, remind_every, "
+        "who.",
+    ),
+    # What nothing acts on yet.
     (
         "rules:\n  - {name: a, labels: web, then: ask}",
         "2:23: rule 'a': 'labels' is not enforced yet",
@@ -193,12 +210,12 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     text = (
         "rules:\n"
         "  - {name: a, tool: refnd, then: ask}\n"
-        "  - {name: b, tool: refund, when: args.x == 1, then: {ask: {quorum: 2}}}\n"
+        "  - {name: b, tool: refund, when: args.x == 1, then: {ask: {tier: lead}}}\n"
     )
     with pytest.raises(ConfigError) as refused:
         loaded(tmp_path, text)
     places = [(item["line"], item["column"]) for item in refused.value.details["mistakes"]]
-    assert places == [(2, 21), (3, 35), (3, 69)]
+    assert places == [(2, 21), (3, 35), (3, 67)]
     assert [line.partition(" ")[0] for line in refused.value.message.splitlines()] == [
         "policy.yaml:2:21:",
         "policy.yaml:3:35:",

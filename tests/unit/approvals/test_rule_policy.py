@@ -13,11 +13,16 @@ from hypothesis import strategies as st
 from interlock.approvals import Ask, Policy, TotalsPolicy, Verdict
 from interlock.approvals.rule_policy import RulePolicy
 from interlock.tools import Effect, Risk, tool
+from interlock.tools.contract import Tier
 from tests.unit.approvals.rules import facts, loaded, look_up, paying, refund
 
 RULES = """\
 totals:
   today: {tool: refund, sum: args.amount, per: subject, window: 24h}
+tiers:
+  lead: {who: [lead, "user:ann"], quorum: 2, deadline: 8h, remind_every: 1h, escalate_to: board}
+  board: {who: board, deadline: 2d, escalate_to: owner}
+  owner: {who: "user:olga"}
 rules:
   - {name: reads, effect: [PURE, READ], then: allow}
   - {name: banned, tool: ref*, subject: [s-1, x-*], then: {deny: This one is barred.}}
@@ -66,23 +71,44 @@ def test_a_verdict_says_rule_line_and_terms(policy: RulePolicy) -> None:
     """The reason names them too, and a verdict survives its JSON form."""
     found = judged(policy, 101)
     assert found.rule is not None
-    assert (found.rule.name, found.rule.line) == ("large", 6)
+    assert (found.rule.name, found.rule.line) == ("large", 10)
     assert found.ask is not None
     assert found.ask.model_dump(mode="json", exclude_defaults=True) == {
-        "deadline": "4h",
         "tier": "lead",
+        "who": ["lead", "user:ann"],
+        "quorum": 2,
+        "deadline": "4h",
+        "remind_every": "1h",
+        "escalation": [
+            {"tier": "board", "who": ["board"], "deadline": "2d"},
+            {"tier": "owner", "who": ["user:olga"]},
+        ],
     }
     assert found.reason == (
-        "refund is EXTERNAL and of medium risk; rule 'large' in policy.yaml:6 "
+        "refund is EXTERNAL and of medium risk; rule 'large' in policy.yaml:10 "
         "(args.amount > 100): ask."
     )
     assert found.policy == policy.version
     assert Verdict.model_validate_json(found.model_dump_json()) == found
     assert judged(policy, 1, subject="s-1").reason == (
-        "This one is barred. [rule 'banned' in policy.yaml:5]"
+        "This one is barred. [rule 'banned' in policy.yaml:9]"
     )
     assert judged(policy, 1, tenant="none").reason == (
         "refund: no rule of policy.yaml matches, so a person is asked."
+    )
+
+
+def test_what_a_rule_says_of_a_tier_goes_before_what_the_tier_says(tmp_path: Path) -> None:
+    """Also whom it escalates to; a rule without a tier has terms of its own."""
+    tiers = "tiers:\n  a: {who: x, quorum: 3, escalate_to: b}\n  b: {quorum: 2}\n  c: {who: z}\n"
+    rule = "{who: y, quorum: 1, escalate_to: c, on_timeout: allow}"
+    text = f"{tiers}rules:\n  - {{name: r, then: {{ask: {rule.replace('{', '{tier: a, ')}}}}}\n"
+    found = judged(loaded(tmp_path, text), 1).ask
+    later = (Tier(tier="c", who=("z",)),)
+    assert found == Ask(tier="a", who=("y",), on_timeout="allow", escalation=later)
+    text = f"{tiers}rules:\n  - {{name: r, then: {{ask: {rule}}}}}\n"
+    assert judged(loaded(tmp_path, text), 1).ask == Ask(
+        who=("y",), on_timeout="allow", escalation=later
     )
 
 
@@ -160,7 +186,7 @@ OTHERWISE = [
     "\n  - then: ask  # first\n    when: >\n      args.amount   >   10 // ten\n    tool: ['refund']\n    name: \"a\"",
     "\n  - then: {allow: true}\n    tool: [look_up, look_up]\n    name: b",
     "\n  - {name: 'c', risk: [high, low, low], then: {deny: 'No.'}}",
-    "\n  - {name: d, tool: '*', then: {ask: {deadline: 120m, quorum: 1}}}",
+    "\n  - {name: d, tool: '*', then: {ask: {deadline: 120m, on_timeout: deny}}}",
 ]
 
 

@@ -1,0 +1,76 @@
+"""Whom a request asks, one tier after the other, and whether an edit needs more of them. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from interlock.approvals.contract import AskedTier, Decision, Kind
+from interlock.approvals.desk import Ruling
+from interlock.approvals.identity import is_among
+from interlock.approvals.people import Role
+from interlock.tools.contract import Ask, Tier
+
+_WHO: dict[Kind, tuple[str, ...]] = {
+    "action": (Role.REVIEWER,),
+    "question": (Role.REVIEWER,),
+    "outcome": (Role.OPERATOR, Role.REVIEWER),
+}
+"""Who may decide where the policy does not say."""
+
+
+def who_may(kind: Kind, tier: Tier) -> tuple[str, ...]:
+    """Return the roles and people that a tier of a request asks."""
+    return tier.who or tuple(str(role) for role in _WHO[kind])
+
+
+def asked_tiers(
+    kind: Kind, terms: Ask, now: datetime, deadline: timedelta
+) -> tuple[AskedTier, ...]:
+    """Return whom a request asks, in order, each with the moment when its time is over.
+
+    Args:
+        kind: Kind of the request.
+        terms: On what terms it is asked.
+        now: When it is asked.
+        deadline: How long a tier is asked whose terms do not say.
+    """
+    until, found = now, []
+    tier: Tier
+    for tier in (terms, *terms.escalation):
+        until += tier.deadline or deadline
+        every = tier.remind_every
+        found.append(
+            AskedTier(
+                tier=tier.tier,
+                quorum=tier.quorum,
+                who=who_may(kind, tier),
+                remind_every=every.total_seconds() if every else None,
+                until=until,
+            )
+        )
+    return tuple(found)
+
+
+def is_enough(before: Ask, after: Ask, ruling: Ruling) -> bool:
+    """Whether the word of the one who edited is all that is asked for on the edited action.
+
+    Args:
+        before: On what terms the action was asked.
+        after: On what terms the edited one is asked.
+        ruling: The edit.
+    """
+    tier = ruling.tier
+    if tier.quorum == 1 and before == after:
+        return True
+    if after.quorum > 1:
+        return False
+    if ruling.decision.by is None:
+        return (after.tier, who_may("action", after)) == (tier.tier, tier.who)
+    return is_among(ruling.decision.by, who_may("action", after))
+
+
+def counts_for(after: Ask, edit: Decision) -> bool:
+    """Whether an edit is also an approval of the edited action: its author is asked about it, too."""
+    if after.quorum == 1:
+        return False
+    return edit.by is None or is_among(edit.by, who_may("action", after))

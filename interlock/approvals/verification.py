@@ -1,0 +1,160 @@
+"""Signed decisions are verified twice: when a run takes one, and before the effect is made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio import activity
+
+from interlock.approvals.contract import Decision, Notice, Verification
+from interlock.approvals.identity import Refusal, refuse_person
+from interlock.approvals.signatures import KeyRing
+from interlock.context import CallContext
+from interlock.tools.contract import (
+    AskedAction,
+    Grant,
+    ToolCall,
+    Vote,
+    action_digest,
+    outcome_digest,
+)
+
+Notify = Callable[[Notice], Awaitable[None]]
+"""Tells people of an open request. It may be called again with the same notice."""
+
+
+async def keep_quiet(_notice: Notice) -> None:
+    """Tell nobody: the run itself records reminders and escalations in the audit store."""
+
+
+class DecisionActivities:
+    """Activities on decisions that wait or come in.
+
+    Args:
+        keys: The deployment's public keys.
+        notify: Who is told of reminders and escalations.
+    """
+
+    def __init__(self, keys: KeyRing, notify: Notify = keep_quiet) -> None:
+        self._keys = keys
+        self._notify = notify
+
+    @activity.defn(name="approvals.verify")
+    async def verify(self, decision: Decision) -> Verification:
+        """Say whether the signature of a decision that just came counts."""
+        refusal = self._keys.refusal(decision)
+        return Verification(**refusal._asdict()) if refusal else Verification()
+
+    @activity.defn(name="approvals.notify")
+    async def notify(self, notice: Notice) -> None:
+        """Tell people of a request that they have not decided on."""
+        await self._notify(notice)
+
+
+class GrantVerifier:
+    """Verifies, in the tool's activity, the decisions that a call rests on.
+
+    Args:
+        keys: The deployment's public keys.
+        require_signature: A person's decision counts only when it is signed.
+    """
+
+    def __init__(self, keys: KeyRing, *, require_signature: bool = False) -> None:
+        self._keys = keys
+        self._required = require_signature
+
+    def refusal(self, call: ToolCall, arguments: dict[str, Any]) -> Refusal | None:
+        """Return why the decisions that a call rests on do not hold, or None.
+
+        Args:
+            call: The call.
+            arguments: Its arguments in canonical form, as its tool validates them.
+        """
+        return self._refuse_grant(call, arguments) or self._refuse_word(call)
+
+    def _refuse_grant(self, call: ToolCall, arguments: dict[str, Any]) -> Refusal | None:
+        grant = call.grant
+        if grant is None or grant.by_policy:
+            return None
+        if not grant.votes:
+            return self._unsigned(call.tool)
+        voters: list[str] = []
+        for vote in grant.votes:
+            decision = _read(vote.decision)
+            if decision is None or not _is_about(decision, vote, call, grant, arguments):
+                return _foreign(call.tool)
+            refusal = self._refuse_vote(decision, grant, call.context)
+            if refusal is not None:
+                return refusal
+            voters.append(decision.decided_by)
+        missing = grant.quorum - len(dict.fromkeys(voters))
+        if missing <= 0:
+            return None
+        return Refusal("NO_GRANT", f"{call.tool!r} needs {missing} more people to approve it.")
+
+    def _refuse_word(self, call: ToolCall) -> Refusal | None:
+        """Look at what a person said of an UNKNOWN effect."""
+        if call.resolution is None:
+            return None
+        if call.word is None or not call.word.votes:
+            return self._unsigned(call.tool)
+        for vote in call.word.votes:
+            decision = _read(vote.decision)
+            asked = outcome_digest(call.effect_key, call.resolved_token)
+            if decision is None or (decision.digest, decision.verb) != (asked, call.resolution):
+                return _foreign(call.tool)
+            if decision.result != call.resolved_result:
+                return _foreign(call.tool)
+            refusal = self._refuse_vote(decision, call.word, call.context)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def _unsigned(self, tool: str) -> Refusal | None:
+        if not self._required:
+            return None
+        return Refusal("UNSIGNED", f"the decision on {tool!r} is not signed, and has to be.")
+
+    def _refuse_vote(
+        self, decision: Decision, grant: Grant, context: CallContext
+    ) -> Refusal | None:
+        refusal = self._keys.refusal(decision, at_receipt=False)
+        if refusal is not None:
+            return refusal
+        if decision.by is None or decision.lineage != context.lineage:
+            return Refusal("OTHER_RUN", "the decision was signed for another run.")
+        return refuse_person(decision.by, tenant=context.tenant, who=grant.who, barred=grant.barred)
+
+
+def _read(data: dict[str, Any]) -> Decision | None:
+    try:
+        return Decision.model_validate(data)
+    except ValidationError:
+        return None
+
+
+def _is_about(
+    decision: Decision, vote: Vote, call: ToolCall, grant: Grant, arguments: dict[str, Any]
+) -> bool:
+    """Whether a decision allows exactly this call: as it was, or as it made it."""
+    if decision.verb == "approve" and vote.asked is None:
+        return decision.digest == grant.digest and decision.request_id == grant.request_id
+    if decision.verb != "edit" or vote.asked is None:
+        return False
+    return decision.digest == _digest(call, vote.asked) and decision.arguments == arguments
+
+
+def _digest(call: ToolCall, asked: AskedAction) -> str:
+    return action_digest(
+        call.tool,
+        asked.arguments,
+        tenant=call.context.tenant,
+        release=call.context.release,
+        policy=asked.policy,
+    )
+
+
+def _foreign(tool: str) -> Refusal:
+    return Refusal("DIGEST_MISMATCH", f"a decision on another action came with {tool!r}.")

@@ -1,0 +1,86 @@
+"""What happens while a request waits: reminders, and the next tier, on durable timers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from temporalio import workflow
+
+from interlock.approvals.contract import ApprovalRequest, Notice
+from interlock.errors import InterlockError
+from interlock.workflows import calls
+from interlock.workflows.run import Run
+
+MOST_REMINDERS = 20
+"""Reminders of one request: a wait of months stays a small history."""
+
+What = Literal["reminder", "escalation"]
+
+_OUTCOMES: dict[What, str] = {"reminder": "reminded", "escalation": "escalated"}
+
+
+class Moment(NamedTuple):
+    """When people are told something."""
+
+    at: datetime
+    what: What
+
+
+def remind(run: Run, request: ApprovalRequest) -> asyncio.Task[None] | None:
+    """Tell people of a request at each of its moments, until the task is cancelled.
+
+    Returns:
+        The task, or None when there is nothing to tell.
+    """
+    found = moments(request)
+    return asyncio.create_task(_tell_all(run, request, found)) if found else None
+
+
+async def _tell_all(run: Run, request: ApprovalRequest, found: list[Moment]) -> None:
+    for moment in found:
+        wait = max(moment.at - workflow.now(), timedelta())
+        await workflow.sleep(wait, summary=f"{moment.what} of {request.tool or request.kind}")
+        await _tell(run, request, moment)
+
+
+def moments(request: ApprovalRequest) -> list[Moment]:
+    """Return when people are told of a request while nobody decides, in order."""
+    reminders = islice(sorted(_reminders(request)), MOST_REMINDERS)
+    escalations = (tier.until for tier in request.tiers[:-1])
+    found = [Moment(at, "reminder") for at in reminders]
+    return sorted([*found, *(Moment(at, "escalation") for at in escalations)])
+
+
+def _reminders(request: ApprovalRequest) -> Iterator[datetime]:
+    start = request.requested_at
+    for tier in request.tiers:
+        every = timedelta(seconds=tier.remind_every or 0)
+        count = 1
+        while every and start + count * every < tier.until and count <= MOST_REMINDERS:
+            yield start + count * every
+            count += 1
+        start = tier.until
+
+
+async def _tell(run: Run, request: ApprovalRequest, moment: Moment) -> None:
+    now = max(workflow.now(), moment.at)  # a timer may be early by less than a millisecond
+    seen, subject = run.desk.request_at(request.id, now), request.tool or request.kind
+    run.note(
+        "decision",
+        subject,
+        _OUTCOMES[moment.what],
+        now,
+        request=request.id,
+        tier=seen.tier.tier,
+        who=list(seen.tier.who),
+        until=seen.tier.until.isoformat(),
+    )
+    notice = Notice(kind=moment.what, workflow_id=run.workflow_id, request=seen)
+    try:
+        await calls.notify(notice, summary=f"{moment.what} of {subject}")
+    except InterlockError as error:  # nobody was told; the request waits all the same
+        run.note("decision", subject, "not told", now, request=request.id, why=error.message)

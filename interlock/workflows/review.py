@@ -1,0 +1,193 @@
+"""Takes an action to people until it is decided, through edits that need more of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest
+from interlock.approvals.desk import Cast, Ruling
+from interlock.approvals.tiers import counts_for, is_enough
+from interlock.errors import ActionDenied, ApprovalExpired
+from interlock.tools.contract import Ask, AskedAction, Risk, Verdict, action_digest
+from interlock.tools.definition import Tool
+from interlock.workflows import calls
+from interlock.workflows.contract import Granted
+from interlock.workflows.gate import Gate
+from interlock.workflows.run import Run
+
+_SHOWN = 200
+"""Characters of a value that the model is told."""
+
+
+class Action(NamedTuple):
+    """One action that people are asked about."""
+
+    call_id: str
+    name: str
+    tool: Tool | None
+    """None for what only the graph itself can carry out."""
+    arguments: dict[str, Any]
+    why: str
+    risk: Risk
+    policy: str
+    """Version of the policy that its digest is made with."""
+    allowed: tuple[str, ...]
+    terms: Ask | None = None
+
+    @property
+    def asked_on(self) -> Ask:
+        """The terms, given or not."""
+        return self.terms or Ask()
+
+
+class Reviewed(NamedTuple):
+    """What people decided on an action."""
+
+    decision: Decision
+    """The last decision on it."""
+    arguments: dict[str, Any]
+    """As they were decided on."""
+    granted: Granted | None = None
+    """What it allows, if it does."""
+    edited: bool = False
+
+
+class Review:
+    """The reviews of one run, through its gate."""
+
+    def __init__(self, run: Run, gate: Gate) -> None:
+        self._run = run
+        self._gate = gate
+
+    async def judge(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Verdict:
+        """Return the verdict on a logical call, now or before a retry of it.
+
+        Raises:
+            ActionDenied: it is a denial.
+        """
+        name, known = tool.contract.name, self._run.logical_calls
+        verdict = known.verdict(call_id, name, arguments)
+        if verdict is None:
+            request = JudgeRequest(tool=name, arguments=arguments, context=self._run.context())
+            verdict = await calls.judge(request, summary=f"verdict on {name}")
+            known.judged(call_id, name, arguments, verdict)
+        if verdict.outcome == "deny":
+            raise ActionDenied(
+                f"{name!r} is not allowed: {verdict.reason} Do not ask for it again."
+            )
+        return verdict
+
+    def digest(self, name: str, arguments: dict[str, Any], policy: str) -> str:
+        """Return the digest that decisions on an action are bound to."""
+        return action_digest(
+            name,
+            arguments,
+            tenant=self._run.request.tenant,
+            release=self._run.terms.release,
+            policy=policy,
+        )
+
+    async def decide(self, action: Action) -> Reviewed:
+        """Ask until people have decided.
+
+        An edit is judged again. When the policy asks for more than the one who edited, the edited
+        action is put to people as a request of its own.
+
+        Raises:
+            ActionDenied: it was edited into what the policy does not allow.
+            ApprovalExpired: nobody decided in time, and the policy does not allow it then.
+            CancelledError: the run is cancelled.
+        """
+        seen, note = action, ""
+        cast: tuple[Cast, ...] = ()
+        while True:
+            request = self._request(action)
+            ruling = await self._ruled(action, request, cast)
+            decision = ruling.decision
+            if decision.verb != "edit" or decision.arguments is None:
+                break
+            edited, asks = await self._edited(action, decision.arguments)
+            vote = Cast(decision, AskedAction(arguments=action.arguments, policy=action.policy))
+            note = _told(seen.arguments, edited.arguments, decision.comment)
+            if not asks or is_enough(action.asked_on, edited.asked_on, ruling):
+                granted = self._granted(edited, request, ruling, (vote,), note)
+                return Reviewed(decision, edited.arguments, granted, edited=True)
+            cast = (vote,) if counts_for(edited.asked_on, decision) else ()
+            action = edited
+        if decision.verb != "approve":
+            return Reviewed(decision, action.arguments, None, edited=bool(note))
+        granted = self._granted(action, request, ruling, ruling.votes, note)
+        return Reviewed(decision, action.arguments, granted, edited=bool(note))
+
+    def _request(self, action: Action) -> ApprovalRequest:
+        return self._gate.request(
+            kind="action",
+            call_id=action.call_id,
+            digest=self.digest(action.name, action.arguments, action.policy),
+            why=action.why,
+            risk=action.risk,
+            allowed=action.allowed,
+            tool=action.name,
+            arguments=action.arguments,
+            terms=action.terms,
+        )
+
+    async def _ruled(
+        self, action: Action, request: ApprovalRequest, votes: tuple[Cast, ...]
+    ) -> Ruling:
+        """Return what people say, or what the policy says when nobody decided in time."""
+        check = action.tool.validate_arguments if action.tool else None
+        try:
+            return await self._gate.ask(request, check, votes)
+        except ApprovalExpired:
+            if request.on_timeout == "deny" or "approve" not in request.allowed:
+                raise
+            return self._gate.approve_unanswered(request)
+
+    async def _edited(self, action: Action, arguments: dict[str, Any]) -> tuple[Action, bool]:
+        """Return the edited action, and whether the policy asks people about it."""
+        if action.tool is None:
+            return action._replace(arguments=arguments), False
+        checked = action.tool.validate_arguments(arguments)
+        verdict = await self.judge(action.tool, checked, action.call_id)
+        edited = action._replace(
+            arguments=checked,
+            why=verdict.reason,
+            risk=verdict.risk,
+            policy=verdict.policy,
+            terms=verdict.ask,
+        )
+        return edited, verdict.outcome == "ask"
+
+    def _granted(
+        self,
+        action: Action,
+        request: ApprovalRequest,
+        ruling: Ruling,
+        votes: tuple[Cast, ...],
+        note: str,
+    ) -> Granted:
+        digest = self.digest(action.name, action.arguments, action.policy)
+        asked = request.model_copy(update={"digest": digest})
+        return Granted(
+            arguments=action.arguments,
+            grant=self._gate.grant(asked, ruling, votes),
+            policy=action.policy,
+            note=note,
+        )
+
+
+def _told(old: dict[str, Any], new: dict[str, Any], comment: str) -> str:
+    """Return what the model is told of an edit."""
+    keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+    changes = "; ".join(f"{key}: {_shown(old, key)} -> {_shown(new, key)}" for key in keys)
+    why = f" Why: {comment}" if comment else ""
+    return f"A reviewer changed this call before it was made: {changes or 'nothing'}.{why}"
+
+
+def _shown(values: dict[str, Any], key: str) -> str:
+    if key not in values:
+        return "(nothing)"
+    text = json.dumps(values[key], ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
