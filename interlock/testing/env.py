@@ -48,6 +48,7 @@ class WorkerEnv:
         message: str | dict[str, Any],
         *,
         workflow_id: str | None = None,
+        timeout: timedelta = _PATIENCE,
         **request: Any,
     ) -> Handle:
         """Start a run; it fails after a minute if nothing ends it.
@@ -56,6 +57,7 @@ class WorkerEnv:
             agent: Name of the agent.
             message: Text or graph input.
             workflow_id: A fresh one by default.
+            timeout: When it fails, if not after a minute, by the server's clock.
             request: More fields of `RunRequest`.
         """
         return await self.client.start_workflow(
@@ -63,7 +65,7 @@ class WorkerEnv:
             {"agent": agent, "input": message, **request},
             id=workflow_id or f"{agent}-{uuid.uuid4().hex[:12]}",
             task_queue=self.task_queue,
-            execution_timeout=_PATIENCE,
+            execution_timeout=timeout,
         )
 
     async def result(self, handle: Handle) -> RunResult:

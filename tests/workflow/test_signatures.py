@@ -1,0 +1,159 @@
+"""Signed decisions in real runs: only what the right person signed for this action, once, has an effect."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client, WorkflowUpdateFailedError
+
+from interlock.approvals import ApprovalRequest
+from interlock.approvals.signatures import DecisionSigner
+from interlock.audit import EventFilter
+from interlock.testing import WorkerEnv, worker_env
+from interlock.testing.env import Handle
+from tests.graphs import PAID, shopper
+from tests.workflow.people import (
+    ANN,
+    BEN,
+    KEY,
+    SIGNED,
+    STRANGE_KEY,
+    decide,
+    paying,
+    person,
+    send,
+    signed,
+)
+
+NAMES = ("signed", "refused", "clicked", "other", "cancelled", "signalled")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def env(server: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkerEnv]:
+    """A deployment that takes signed decisions only."""
+    async with worker_env(
+        server,
+        tmp_path_factory.mktemp("signed"),
+        agents=[shopper()],
+        script={"conversations": {name: paying(name, 7) for name in NAMES}},
+        approvals=SIGNED,
+    ) as running:
+        yield running
+
+
+async def asked(env: WorkerEnv, name: str, **request: Any) -> tuple[Handle, ApprovalRequest]:
+    """A run that waits for a decision on paying 7 into the account `name`."""
+    handle = await env.start("shopper", name, **request)
+    (action,) = await env.pending(handle)
+    return handle, action
+
+
+async def told(env: WorkerEnv, handle: Handle, outcome: str) -> list[dict[str, Any]]:
+    """Details of a run's audit events of decisions with one outcome."""
+    events = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="decision"))
+    return [event.details for event in events if event.outcome == outcome]
+
+
+async def test_a_signed_approval_pays_once(env: WorkerEnv) -> None:
+    """The audit knows who it was; the history has neither key, and replays."""
+    handle, action = await asked(env, "signed")
+    assert (action.tier.who, action.tier.quorum) == (("reviewer",), 1)
+    assert (await decide(handle, action, ANN)).accepted
+    assert (await env.result(handle)).reply == "Done."
+    assert PAID["signed"] == [7]
+    (approved,) = await told(env, handle, "approve")
+    assert (approved["reviewer"], approved["verified"]) == ("ann", True)
+    history = str(await handle.fetch_history())
+    assert KEY.text.get_secret_value() not in history
+    assert KEY.id in history
+    await env.replay(handle)
+
+
+async def test_what_the_wrong_one_signed_changes_nothing(env: WorkerEnv) -> None:
+    """Each is refused with a code of its own and recorded; the right word counts all the same."""
+    handle, action = await asked(env, "refused", requester="carl", tenant="acme", subject="s-1")
+    foreign, elsewhere = await asked(env, "other")
+    ann, carl = (person(name, tenant="acme") for name in ("ann", "carl"))
+    good = signed(action, ann)
+    unsigned = {"request_id": action.id, "digest": action.digest, "verb": "approve"}
+    strange = DecisionSigner(STRANGE_KEY).sign(action, ann, "approve")
+    later = DecisionSigner(KEY, clock=lambda: datetime(2090, 1, 1, tzinfo=UTC))
+    attempts = [
+        (unsigned, "UNSIGNED"),
+        ({**good, "by": {**good["by"], "subject": "dora"}}, "FORGED"),
+        ({**good, "comment": "as you like"}, "FORGED"),
+        ({**good, "signature": base64.b64encode(bytes(64)).decode()}, "FORGED"),
+        ({**good, "key_id": STRANGE_KEY.id}, "UNKNOWN_KEY"),
+        (strange.model_dump(mode="json"), "UNKNOWN_KEY"),
+        (later.sign(action, ann, "approve").model_dump(mode="json"), "SIGNED_LATER"),
+        ({**good, "verb": "reject"}, "FORGED"),
+        ({**good, "digest": "0" * 64}, "DIGEST_MISMATCH"),
+        (signed(elsewhere, ann), "UNKNOWN_REQUEST"),
+        (signed(action.model_copy(update={"lineage": foreign.id}), ann), "OTHER_RUN"),
+        (signed(action, ANN), "OTHER_TENANT"),
+        (signed(action, carl), "OWN_REQUEST"),
+        (signed(action, person("s-1", tenant="acme")), "OWN_REQUEST"),
+        (signed(action, person("eve", "operator", "admin", tenant="acme")), "NOT_A_REVIEWER"),
+    ]
+    for decision, code in attempts:
+        answer = await send(handle, decision)
+        assert (answer.accepted, answer.code) == (False, code), answer
+        assert answer.message
+    assert PAID["refused"] == []
+    events = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="refusal"))
+    assert [event.name for event in events] == [code for _, code in attempts]
+    assert (await send(handle, good)).accepted
+    await env.result(handle)
+    assert PAID["refused"] == [7]
+    await env.replay(handle)
+    await foreign.signal("cancel_run")
+    await env.result(foreign)
+
+
+async def test_a_decision_that_is_half_signed_is_malformed(env: WorkerEnv) -> None:
+    """A signature without a person, or a person without one, is turned away at the door."""
+    handle, action = await asked(env, "cancelled")
+    whole = signed(action, ANN)
+    for missing in ("by", "lineage", "issued_at", "key_id", "nonce", "signature"):
+        with pytest.raises(WorkflowUpdateFailedError):
+            await send(handle, {key: value for key, value in whole.items() if key != missing})
+    await handle.signal("cancel_run")
+    late = await asyncio.gather(*(send(handle, whole) for _ in range(3)), return_exceptions=True)
+    await env.result(handle)
+    assert not any(getattr(answer, "accepted", False) for answer in late)
+    assert PAID["cancelled"] == []
+
+
+async def test_fifty_clicks_at_once_are_one_decision(env: WorkerEnv) -> None:
+    """One counts and is verified, the others are told; the effect is made once."""
+    handle, action = await asked(env, "clicked", conversation=True)
+    click = signed(action, ANN)
+    answers = await asyncio.gather(*(send(handle, click) for _ in range(50)))
+    assert sum(answer.accepted for answer in answers) == 1
+    assert {answer.code for answer in answers} == {"", "ALREADY_DECIDED"}
+    await env.idle(handle)
+    assert PAID["clicked"] == [7]
+    await handle.signal("cancel_run")
+    await env.result(handle)
+    history = await handle.fetch_history()
+    assert str(history).count("signature of a decision") == 1
+    await env.replay(handle)
+
+
+async def test_a_signal_is_verified_too(env: WorkerEnv) -> None:
+    """A forged one changes nothing, and the right one after it counts."""
+    handle, action = await asked(env, "signalled")
+    good = signed(action, BEN)
+    await handle.signal("decide", {**good, "comment": "forged"})
+    await handle.signal("decide", good)
+    await env.result(handle)
+    assert PAID["signalled"] == [7]
+    events = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="refusal"))
+    assert [event.name for event in events] == ["FORGED"]
+    await env.replay(handle)
