@@ -48,7 +48,7 @@ class WorkerEnv:
         message: str | dict[str, Any],
         *,
         workflow_id: str | None = None,
-        timeout: timedelta = _PATIENCE,
+        lasts: timedelta = _PATIENCE,
         **request: Any,
     ) -> Handle:
         """Start a run; it fails after a minute if nothing ends it.
@@ -57,7 +57,7 @@ class WorkerEnv:
             agent: Name of the agent.
             message: Text or graph input.
             workflow_id: A fresh one by default.
-            timeout: When it fails, if not after a minute, by the server's clock.
+            lasts: When it fails, if not after a minute, by the server's clock.
             request: More fields of `RunRequest`.
         """
         return await self.client.start_workflow(
@@ -65,7 +65,7 @@ class WorkerEnv:
             {"agent": agent, "input": message, **request},
             id=workflow_id or f"{agent}-{uuid.uuid4().hex[:12]}",
             task_queue=self.task_queue,
-            execution_timeout=timeout,
+            execution_timeout=lasts,
         )
 
     async def result(self, handle: Handle) -> RunResult:

@@ -94,7 +94,7 @@ class Gate:
         self._run.refuse_when_cancelled()
         desk = self._run.desk
         desk.open(request, check, votes)
-        self._note(request, "requested")
+        self._note(request, "requested", tier=request.tier.tier)
         self._announce()
         reminding = remind(self._run, request)
         try:
@@ -145,9 +145,9 @@ class Gate:
         self._note(request, how)
         self._announce()
 
-    def _note(self, request: ApprovalRequest, what: str) -> None:
+    def _note(self, request: ApprovalRequest, what: str, **details: Any) -> None:
         subject = request.tool or request.kind
-        self._run.note("decision", subject, what, workflow.now(), request=request.id)
+        self._run.note("decision", subject, what, workflow.now(), request=request.id, **details)
 
     def _note_decision(self, request: ApprovalRequest, decision: Decision) -> None:
         self._run.note(

@@ -5,10 +5,11 @@ Times are those of the server: what has to happen at a moment happens in its sec
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,12 +18,23 @@ import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
 from interlock.approvals import ApprovalRequest
-from interlock.approvals.people import Person
 from interlock.audit import EventFilter
 from interlock.testing import WorkerEnv, worker_env
 from interlock.testing.env import Handle
 from tests.graphs import PAID, shopper
-from tests.workflow.people import ANN, BEN, LEA, LUC, OLGA, SIGNED, decide, paying
+from tests.workflow.people import (
+    ANN,
+    BEN,
+    LEA,
+    LUC,
+    OLGA,
+    SIGNED,
+    decide,
+    paying,
+    person,
+    send,
+    signed,
+)
 
 TIERS = """
 tiers:
@@ -33,7 +45,7 @@ tiers:
 RULES = """
 rules:
   - {name: ladder, tool: pay, when: "args.amount > 100", then: {ask: {tier: desk}}}
-  - {name: yes, tool: pay, when: "args.amount > 50", then: {ask: {tier: lead, on_timeout: allow}}}
+  - {name: default, tool: pay, when: "args.amount > 50", then: {ask: {tier: lead, on_timeout: allow}}}
   - {name: months, tool: pay, when: "args.amount > 40", then: {ask: {deadline: 90d, remind_every: 1h}}}
   - {name: two, tool: pay, when: "args.amount > 20", then: {ask: {quorum: 2}}}
   - {name: one, tool: pay, then: {ask: {tier: owner}}}
@@ -80,19 +92,165 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         yield World(env, server)
 
 
-async def asked(world: World, name: str) -> tuple[Handle, ApprovalRequest]:
+async def asked(world: World, name: str, **request: Any) -> tuple[Handle, ApprovalRequest]:
     """A run that waits for people."""
-    handle = await world.env.start("shopper", name, timeout=timedelta(days=400))
-    (action,) = await world.env.pending(handle)
+    handle = await world.env.start("shopper", name, lasts=timedelta(days=400), **request)
+    (action,) = await waiting(world, handle)
     return handle, action
 
 
-async def noted(world: World, handle: Handle) -> list[tuple[str, timedelta]]:
-    """What happened to the requests of a run, and how long after the first was put."""
+async def waiting(world: World, handle: Handle, count: int = 1) -> list[ApprovalRequest]:
+    """The open requests of a run, as soon as there are some; this server has no long polls."""
+    while len(found := await world.env.open_requests(handle)) < count:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)  # a query cannot be awaited
+    return found
+
+
+async def noted(world: World, handle: Handle) -> list[tuple[str, str, timedelta]]:
+    """What happened to the requests of a run, to which tier, and how long after the first was put.
+
+    In whole seconds: what is late by one fails.
+    """
     events = await world.env.app.audit.events(EventFilter(workflow_id=handle.id, kind="decision"))
-    return [(event.outcome, event.started_at - events[0].started_at) for event in events]
+    start = events[0].started_at
+    return [
+        (event.outcome, event.details.get("tier", ""), _seconds(event.started_at - start))
+        for event in events
+    ]
 
 
-async def test_x(world: World) -> None:
+def _seconds(span: timedelta) -> timedelta:
+    return timedelta(seconds=int(span.total_seconds()))
+
+
+async def paid_after(world: World, handle: Handle, name: str) -> list[int]:
+    """What a run paid, once it is over; it replays."""
+    assert (await world.env.result(handle)).reply == "Done."
+    await world.env.replay(handle)
+    return PAID[name]
+
+
+async def test_nobody_decides(world: World) -> None:
+    """Each tier is reminded and gives way in its second; then nothing is done, and it is too late."""
+    handle, action = await asked(world, "nobody", conversation=True)
+    await world.server.sleep(5 * HOUR + timedelta(days=2) + MINUTE)
+    late = await decide(handle, action, OLGA)
+    assert (late.accepted, late.code) == (False, "EXPIRED")
+    assert await noted(world, handle) == [
+        ("requested", "desk", 0 * HOUR),
+        ("reminded", "desk", 1 * HOUR),
+        ("reminded", "desk", 2 * HOUR),
+        ("reminded", "desk", 3 * HOUR),
+        ("escalated", "lead", 4 * HOUR),
+        ("reminded", "lead", 4 * HOUR + 25 * MINUTE),
+        ("reminded", "lead", 4 * HOUR + 50 * MINUTE),
+        ("escalated", "owner", 5 * HOUR),
+        ("expired", "", timedelta(days=2) + 5 * HOUR),
+    ]
+    history = str(await handle.fetch_history())
+    assert history.count('name: "approvals.notify"') == 7
+    await handle.signal("cancel_run")
+    await world.env.result(handle)
+    assert PAID["nobody"] == []
+    await world.env.replay(handle)
+
+
+async def test_as_many_different_people_as_the_tier_needs(world: World) -> None:
+    """One person counts once; who has approved is shown and recorded; the last one lets it happen."""
     handle, action = await asked(world, "quorum")
-    print(action)
+    first = await decide(handle, action, ANN, comment="fine")
+    assert (first.accepted, first.missing) == (True, 1)
+    again = await decide(handle, action, ANN)
+    assert (again.accepted, again.code) == (False, "ALREADY_VOTED")
+    assert (await decide(handle, action, LEA)).code == "NOT_A_REVIEWER"
+    (seen,) = await world.env.open_requests(handle)
+    assert [(vote.reviewer, vote.verified, vote.comment) for vote in seen.votes] == [
+        ("ann", True, "fine")
+    ]
+    assert PAID["quorum"] == []
+    last = await decide(handle, action, BEN)
+    assert (last.accepted, last.missing) == (True, 0)
+    assert await paid_after(world, handle, "quorum") == [101]
+    outcomes = [outcome for outcome, _, _ in await noted(world, handle)]
+    assert outcomes == ["requested", "voted", "approve"]
+
+
+async def test_one_no_ends_it(world: World) -> None:
+    """Whoever has approved may still say no; an approval before it does not count any more."""
+    handle, action = await asked(world, "rejected")
+    assert (await decide(handle, action, ANN)).missing == 1
+    assert (await decide(handle, action, ANN, "reject", comment="I was wrong")).accepted
+    assert await paid_after(world, handle, "rejected") == []
+
+
+async def test_the_next_tier_counts_anew(world: World) -> None:
+    """What was signed for the tier before is no vote, and cannot be sent again."""
+    handle, action = await asked(world, "votes")
+    both = person("bea", "reviewer", "lead")
+    early = signed(action, both)
+    assert (await send(handle, early)).missing == 1
+    await world.server.sleep(4 * HOUR - MINUTE)
+    (before,) = await world.env.open_requests(handle)
+    assert (before.tier.tier, len(before.votes)) == ("desk", 1)
+    await world.server.sleep(2 * MINUTE)
+    (after,) = await world.env.open_requests(handle)
+    assert (after.tier.tier, after.tier.who, after.votes) == ("lead", ("lead",), ())
+    assert (await decide(handle, action, ANN)).code == "NOT_A_REVIEWER"
+    assert (await send(handle, early)).code == "REPLAYED"
+    assert (await decide(handle, action, both)).accepted
+    assert await paid_after(world, handle, "votes") == [106]
+
+
+async def test_what_the_policy_allows_when_nobody_decides(world: World) -> None:
+    """It is done in the second in which the last tier's time is over, and needs no signature."""
+    handle, _ = await asked(world, "unanswered")
+    await world.server.sleep(timedelta(days=2) + HOUR + MINUTE)
+    assert await paid_after(world, handle, "unanswered") == [51]
+    last = (await noted(world, handle))[-2:]
+    assert last == [
+        ("expired", "", timedelta(days=2) + HOUR),
+        ("approve", "", timedelta(days=2) + HOUR),
+    ]
+
+
+async def test_a_wait_of_months_is_a_small_history(world: World) -> None:
+    """Twenty reminders and no more; on the 89th day the approval counts."""
+    handle, action = await asked(world, "months")
+    await world.server.sleep(timedelta(days=89))
+    assert (await decide(handle, action, ANN)).accepted
+    assert await paid_after(world, handle, "months") == [41]
+    reminders = [at for outcome, _, at in await noted(world, handle) if outcome == "reminded"]
+    assert reminders == [number * HOUR for number in range(1, 21)]
+    assert len((await handle.fetch_history()).events) < 320
+
+
+async def test_an_edit_counts_for_whoever_made_it(world: World) -> None:
+    """The edited action needs two by its own rule: the one who edited, and another one."""
+    handle, action = await asked(world, "changed")
+    edit = {"account": "changed", "amount": 25}
+    assert (await decide(handle, action, ANN, "edit", arguments=edit, comment="a typo")).accepted
+    (second,) = await waiting(world, handle)
+    assert (second.arguments, second.digest != action.digest) == (edit, True)
+    assert [vote.reviewer for vote in second.votes] == ["ann"]
+    assert (await decide(handle, second, ANN)).code == "ALREADY_VOTED"
+    assert (await decide(handle, action, BEN)).code == "ALREADY_DECIDED"
+    assert PAID["changed"] == []
+    assert (await decide(handle, second, BEN)).accepted
+    assert await paid_after(world, handle, "changed") == [25]
+    told = (await handle.query("transcript"))[-2]["data"]["content"]
+    assert told == (
+        "A reviewer changed this call before it was made: amount: 105 -> 25. Why: a typo\n\npaid 25"
+    )
+
+
+async def test_an_edit_into_what_others_decide_on_goes_to_them(world: World) -> None:
+    """The word of whoever edited is no word of the owner's, who is asked alone."""
+    handle, action = await asked(world, "escalated")
+    edit = {"account": "escalated", "amount": 5}
+    assert (await decide(handle, action, ANN, "edit", arguments=edit)).accepted
+    (second,) = await waiting(world, handle)
+    assert (second.tier.tier, second.tier.who, second.votes) == ("owner", ("user:olga",), ())
+    assert (await decide(handle, second, ANN)).code == "NOT_A_REVIEWER"
+    assert (await decide(handle, second, LUC)).code == "NOT_A_REVIEWER"
+    assert (await decide(handle, second, OLGA)).accepted
+    assert await paid_after(world, handle, "escalated") == [5]
