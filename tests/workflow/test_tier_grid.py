@@ -6,16 +6,15 @@ What has to happen when is worked out here from the numbers of a combination alo
 from __future__ import annotations
 
 import asyncio
-import itertools
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
+from temporalio.converter import DataConverter
 from temporalio.testing import WorkflowEnvironment
 
 from interlock.approvals import ApprovalRequest
@@ -24,34 +23,131 @@ from interlock.testing import WorkerEnv, worker_env
 from interlock.testing.env import Handle
 from tests.graphs import PAID, shopper
 from tests.workflow.people import SIGNED, decide, paying, person
+from tests.workflow.tiered import GRID, Terms
 
 Happened = list[tuple[str, int]]
 """What became of a request, and in which second after it was put."""
 
-PEOPLE = [person(f"p{number}", "one", "two", "three") for number in range(3)]
-NAMES = ("one", "two", "three")
+MOST_REMINDERS = 20
+OUTCOMES = {"reminder": "reminded", "escalation": "escalated"}
 
 
-class Terms(NamedTuple):
-    """One combination; spans in seconds."""
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server() -> AsyncIterator[WorkflowEnvironment]:
+    """A server whose clock jumps to the next timer when it is told to."""
+    path = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=path
+    ) as running:
+        yield running
 
-    tiers: int
-    quorum: int
-    deadline: int
-    default: str
-    reminder: int
 
-    @property
-    def rule(self) -> str:
-        """What a policy file says of it."""
-        number = COMBINATIONS.index(self)
-        every = f", remind_every: {self.reminder}s" if self.reminder else ""
-        return (
-            f"  - {{name: r{number}, tool: pay, when: args.amount == {number}, "
-            f"then: {{ask: {{tier: t{number}-1, on_timeout: {self.default}}}}}}}\n"
-        ), "".join(
-            f"  t{number}-{place}: {{who: {NAMES[place - 1]}, quorum: {self.quorum}, "
-            f"deadline: {self.deadline * place}s{every}"
-            + (f", escalate_to: t{number}-{place + 1}}}\n" if place < self.tiers else "}\n")
-            for place in range(1, self.tiers + 1)
-        )
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def env(
+    server: WorkflowEnvironment, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[WorkerEnv]:
+    """A deployment that asks on the terms of the grid."""
+    folder = tmp_path_factory.mktemp("grid")
+    names = [f"{kind}-{number:03}" for kind in ("nobody", "last") for number in range(len(GRID))]
+    conversations = {name: paying(name, int(name.rpartition("-")[2])) for name in names}
+    async with worker_env(
+        server.client,
+        folder,
+        agents=[shopper()],
+        script={"conversations": conversations},
+        approvals={**SIGNED, "policy": "tests.workflow.tiered:tiered"},
+    ) as running:
+        yield running
+
+
+def deadlines(terms: Terms) -> list[int]:
+    """The seconds in which each tier's time is over."""
+    found, until = [], 0
+    for place in range(terms.tiers):
+        until += terms.deadline * 2**place
+        found.append(until)
+    return found
+
+
+def while_it_waits(terms: Terms) -> Happened:
+    """What happens before the last tier's time is over, when nobody says a word."""
+    ends = deadlines(terms)
+    starts = [0, *ends[:-1]]
+    reminders = [
+        second
+        for start, end in zip(starts, ends, strict=True)
+        for second in range(start + terms.reminder, end, terms.reminder or end + 1)
+        if terms.reminder
+    ]
+    told = [(second, "reminder") for second in reminders[:MOST_REMINDERS]]
+    moved = [(second, "escalation") for second in ends[:-1]]
+    return [(what, second) for second, what in sorted([*told, *moved])]
+
+
+async def started(env: WorkerEnv, kind: str, number: int) -> tuple[Handle, ApprovalRequest]:
+    """A run that waits on the terms of a combination."""
+    handle = await env.start("shopper", f"{kind}-{number:03}", lasts=timedelta(days=400))
+    while not (found := await env.open_requests(handle)):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)  # a query cannot be awaited
+    return handle, found[0]
+
+
+async def fired(handle: Handle, request: ApprovalRequest) -> Happened:
+    """Which timers of a run fired, and in which second after its request was put."""
+    found: Happened = []
+    summaries: dict[int, str] = {}
+    async for event in handle.fetch_history_events():
+        if event.HasField("timer_started_event_attributes"):
+            (text,) = await DataConverter.default.decode([event.user_metadata.summary])
+            summaries[event.event_id] = text.partition(" ")[0]
+        if event.HasField("timer_fired_event_attributes"):
+            at = event.event_time.ToDatetime(UTC) - request.requested_at
+            what = summaries[event.timer_fired_event_attributes.started_event_id]
+            found.append((what, round(at.total_seconds())))
+    return found
+
+
+async def outcomes(env: WorkerEnv, handle: Handle) -> list[str]:
+    """What the audit store has of a run's request."""
+    events = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="decision"))
+    return [event.outcome for event in events]
+
+
+async def test_nobody_decides(env: WorkerEnv, server: WorkflowEnvironment) -> None:
+    """Reminders, escalations and the default are in their seconds, and the default is what holds."""
+    runs = [await started(env, "nobody", number) for number in range(len(GRID))]
+    await server.sleep(timedelta(seconds=max(deadlines(terms)[-1] for terms in GRID) + 60))
+    for number, (terms, (handle, request)) in enumerate(zip(GRID, runs, strict=True)):
+        await env.result(handle)
+        end, told = deadlines(terms)[-1], while_it_waits(terms)
+        assert await fired(handle, request) == [*told, ("deadline", end)], terms
+        default = ["approve"] if terms.default == "allow" else []
+        said = [OUTCOMES[what] for what, _ in told]
+        assert await outcomes(env, handle) == ["requested", *said, "expired", *default], terms
+        paid = [number] if terms.default == "allow" else []
+        assert PAID[f"nobody-{number:03}"] == paid, terms
+
+
+async def test_the_last_tier_decides_before_its_time_is_over(
+    env: WorkerEnv, server: WorkflowEnvironment
+) -> None:
+    """Only the people of the last tier count then, and as many of them as are needed; it is paid once."""
+    runs = [await started(env, "last", number) for number in range(len(GRID))]
+    for number in sorted(range(len(GRID)), key=lambda number: runs[number][1].expires_at):
+        terms, (handle, request) = GRID[number], runs[number]
+        left = request.expires_at - timedelta(seconds=30) - await server.get_current_time()
+        await server.sleep(max(left, timedelta()))
+        if terms.tiers > 1:
+            early = await decide(handle, request, person("p9", "r0"))
+            assert early.code == "NOT_A_REVIEWER", terms
+        people = [person(f"p{place}", f"r{terms.tiers - 1}") for place in range(terms.quorum)]
+        missing = [(await decide(handle, request, who)).missing for who in people]
+        assert missing == list(reversed(range(terms.quorum))), terms
+        await env.result(handle)
+        assert PAID[f"last-{number:03}"] == [number], terms
+        told = await fired(handle, request)
+        assert told == while_it_waits(terms)[: len(told)], terms
+        assert sum(what == "escalation" for what, _ in told) == terms.tiers - 1
+        said, votes = [OUTCOMES[what] for what, _ in told], ["voted"] * (terms.quorum - 1)
+        assert await outcomes(env, handle) == ["requested", *said, *votes, "approve"], terms
+        await env.replay(handle)
