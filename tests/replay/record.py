@@ -28,6 +28,7 @@ from tests.integration.application.copilot.script import SCRIPT as SHOP_SCRIPT
 from tests.integration.application.copilot.shop import PAGES, open_shop
 from tests.replay.deployment import GOLDEN, SCRIPT, agents
 from tests.replay.hasty import hasty
+from tests.workflow.people import ANN, LEA, LUC, SIGNED, decide
 
 BROKEN = "My order A-1042 arrived broken, I want my money back."
 _PATIENCE = timedelta(seconds=60)
@@ -55,6 +56,7 @@ async def _engine(client: Client, folder: Path) -> None:
         await _reviewed(env)
         await _chain(env)
         await _throttled(env)
+    await _decided_by_many(client, folder)
 
 
 async def _application(client: Client, folder: Path) -> None:
@@ -194,6 +196,40 @@ async def _throttled(env: WorkerEnv) -> None:
     handle = await env.start("busy", given, workflow_id="busy-throttled", tenant="acme")
     await env.result(handle)
     await _save(env, "throttled", handle.id)
+
+
+_TIERS = """
+tiers:
+  desk: {who: reviewer, quorum: 2, deadline: 3s, remind_every: 1s, escalate_to: lead}
+  lead: {who: lead, quorum: 2, deadline: 1h}
+rules:
+  - {name: desk, tool: pay, when: args.amount > 5, then: {ask: {tier: desk}}}
+  - {name: lead, tool: pay, then: {ask: {tier: lead}}}
+  - {name: reading, effect: READ, then: allow}
+"""
+
+
+async def _decided_by_many(client: Client, folder: Path) -> None:
+    """A vote, reminders, an escalation, an edit that needs another one, and a last signed approval."""
+    folder = folder / "tiers"
+    folder.mkdir()
+    (folder / "rules.yaml").write_text(_TIERS, encoding="utf-8")
+    approvals = {**SIGNED, "policy": str(folder / "rules.yaml")}
+    async with worker_env(
+        client, folder, agents=agents(), script=SCRIPT, approvals=approvals
+    ) as env:
+        handle = await env.start("shopper", "pay once", workflow_id="shopper-tiers")
+        (action,) = await env.pending(handle)
+        await decide(handle, action, ANN)
+        while action.tier.tier != "lead":
+            await asyncio.sleep(0.2)
+            (action,) = await env.open_requests(handle)
+        edited = {"account": "once", "amount": 3}
+        await decide(handle, action, LEA, "edit", arguments=edited, comment="as agreed")
+        (again,) = [item for item in await env.pending(handle) if item.id != action.id]
+        await decide(handle, again, LUC)
+        await env.result(handle)
+        await _save(env, "tiers", handle.id)
 
 
 async def _idle(handle: Any) -> None:

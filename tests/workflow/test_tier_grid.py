@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from interlock.audit import EventFilter
 from interlock.testing import WorkerEnv, worker_env
 from interlock.testing.env import Handle
 from tests.graphs import PAID, shopper
+from tests.proofs import write_proof
 from tests.workflow.people import SIGNED, decide, paying, person
 from tests.workflow.tiered import GRID, Terms
 
@@ -29,6 +30,9 @@ Happened = list[tuple[str, int]]
 """What became of a request, and in which second after it was put."""
 
 MOST_REMINDERS = 20
+KINDS = ("nobody", "last", "nobody of all", "last of all")
+SAMPLE = range(0, len(GRID), 11)
+"""Of the combinations, one of each value at least."""
 OUTCOMES = {"reminder": "reminded", "escalation": "escalated"}
 
 
@@ -48,7 +52,7 @@ async def env(
 ) -> AsyncIterator[WorkerEnv]:
     """A deployment that asks on the terms of the grid."""
     folder = tmp_path_factory.mktemp("grid")
-    names = [f"{kind}-{number:03}" for kind in ("nobody", "last") for number in range(len(GRID))]
+    names = [f"{kind}-{number:03}" for kind in KINDS for number in range(len(GRID))]
     conversations = {name: paying(name, int(name.rpartition("-")[2])) for name in names}
     async with worker_env(
         server.client,
@@ -113,27 +117,34 @@ async def outcomes(env: WorkerEnv, handle: Handle) -> list[str]:
     return [event.outcome for event in events]
 
 
-async def test_nobody_decides(env: WorkerEnv, server: WorkflowEnvironment) -> None:
-    """Reminders, escalations and the default are in their seconds, and the default is what holds."""
-    runs = [await started(env, "nobody", number) for number in range(len(GRID))]
-    await server.sleep(timedelta(seconds=max(deadlines(terms)[-1] for terms in GRID) + 60))
-    for number, (terms, (handle, request)) in enumerate(zip(GRID, runs, strict=True)):
+async def nobody_decides(
+    env: WorkerEnv, server: WorkflowEnvironment, kind: str, numbers: Sequence[int]
+) -> int:
+    """Let all times be over, and return how many timers were in their seconds: all of them."""
+    runs = [await started(env, kind, number) for number in numbers]
+    await server.sleep(timedelta(seconds=max(deadlines(GRID[n])[-1] for n in numbers) + 60))
+    timers = 0
+    for number, (handle, request) in zip(numbers, runs, strict=True):
         await env.result(handle)
-        end, told = deadlines(terms)[-1], while_it_waits(terms)
-        assert await fired(handle, request) == [*told, ("deadline", end)], terms
+        terms = GRID[number]
+        expected = [*while_it_waits(terms), ("deadline", deadlines(terms)[-1])]
+        assert await fired(handle, request) == expected, terms
+        timers += len(expected)
         default = ["approve"] if terms.default == "allow" else []
-        said = [OUTCOMES[what] for what, _ in told]
+        said = [OUTCOMES[what] for what, _ in expected[:-1]]
         assert await outcomes(env, handle) == ["requested", *said, "expired", *default], terms
         paid = [number] if terms.default == "allow" else []
-        assert PAID[f"nobody-{number:03}"] == paid, terms
+        assert PAID[f"{kind}-{number:03}"] == paid, terms
+    return timers
 
 
-async def test_the_last_tier_decides_before_its_time_is_over(
-    env: WorkerEnv, server: WorkflowEnvironment
-) -> None:
-    """Only the people of the last tier count then, and as many of them as are needed; it is paid once."""
-    runs = [await started(env, "last", number) for number in range(len(GRID))]
-    for number in sorted(range(len(GRID)), key=lambda number: runs[number][1].expires_at):
+async def last_tier_decides(
+    env: WorkerEnv, server: WorkflowEnvironment, kind: str, numbers: Sequence[int]
+) -> int:
+    """Let the last tier decide in its last half minute, and return how many people had to."""
+    runs = {number: await started(env, kind, number) for number in numbers}
+    asked = 0
+    for number in sorted(numbers, key=lambda number: runs[number][1].expires_at):
         terms, (handle, request) = GRID[number], runs[number]
         left = request.expires_at - timedelta(seconds=30) - await server.get_current_time()
         await server.sleep(max(left, timedelta()))
@@ -143,11 +154,41 @@ async def test_the_last_tier_decides_before_its_time_is_over(
         people = [person(f"p{place}", f"r{terms.tiers - 1}") for place in range(terms.quorum)]
         missing = [(await decide(handle, request, who)).missing for who in people]
         assert missing == list(reversed(range(terms.quorum))), terms
+        asked += terms.quorum
         await env.result(handle)
-        assert PAID[f"last-{number:03}"] == [number], terms
+        assert PAID[f"{kind}-{number:03}"] == [number], terms
         told = await fired(handle, request)
         assert told == while_it_waits(terms)[: len(told)], terms
         assert sum(what == "escalation" for what, _ in told) == terms.tiers - 1
         said, votes = [OUTCOMES[what] for what, _ in told], ["voted"] * (terms.quorum - 1)
         assert await outcomes(env, handle) == ["requested", *said, *votes, "approve"], terms
         await env.replay(handle)
+    return asked
+
+
+async def test_nobody_decides(env: WorkerEnv, server: WorkflowEnvironment) -> None:
+    """Reminders, escalations and the default are in their seconds, and the default is what holds."""
+    assert await nobody_decides(env, server, "nobody", SAMPLE) > 2 * len(SAMPLE)
+
+
+async def test_the_last_tier_decides_before_its_time_is_over(
+    env: WorkerEnv, server: WorkflowEnvironment
+) -> None:
+    """Only the people of the last tier count then, and as many of them as are needed; it is paid once."""
+    assert await last_tier_decides(env, server, "last", SAMPLE) > len(SAMPLE)
+
+
+@pytest.mark.proof
+async def test_every_combination(env: WorkerEnv, server: WorkflowEnvironment) -> None:
+    """The same of all of them."""
+    whole = range(len(GRID))
+    timers = await nobody_decides(env, server, "nobody of all", whole)
+    people = await last_tier_decides(env, server, "last of all", whole)
+    found = {
+        "combinations": len(GRID),
+        "of": "tiers, quorum, deadline, default and reminders: tests/workflow/tiered.py",
+        "runs": 2 * len(GRID),
+        "timers_in_their_second": timers,
+        "approvals_of_the_last_tier": people,
+    }
+    write_proof("tiers", found, seeds=[])
