@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
+from langchain.agents.middleware import HumanInTheLoopMiddleware
 from temporalio.testing import WorkflowEnvironment
 
 from interlock.approvals import ApprovalRequest
@@ -44,6 +45,7 @@ tiers:
 """
 RULES = """
 rules:
+  - {name: never, tool: pay, when: "args.amount > 900", then: {deny: Too much.}}
   - {name: ladder, tool: pay, when: "args.amount > 100", then: {ask: {tier: desk}}}
   - {name: default, tool: pay, when: "args.amount > 50", then: {ask: {tier: lead, on_timeout: allow}}}
   - {name: months, tool: pay, when: "args.amount > 40", then: {ask: {deadline: 90d, remind_every: 1h}}}
@@ -69,6 +71,9 @@ NAMES: dict[str, tuple[int, ...]] = {
     "rejected": (104,),
     "changed": (105,),
     "votes": (106,),
+    "asked by both": (107,),
+    "edited by both": (108,),
+    "denied by one": (901,),
 }
 
 
@@ -84,7 +89,10 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         worker_env(
             server.client,
             folder,
-            agents=[shopper()],
+            agents=[
+                shopper(),
+                shopper(HumanInTheLoopMiddleware(interrupt_on={"pay": True}), name="reviewed"),
+            ],
             script=script,
             approvals={**SIGNED, "policy": str(folder / "rules.yaml")},
         ) as env,
@@ -92,9 +100,11 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         yield World(env, server)
 
 
-async def asked(world: World, name: str, **request: Any) -> tuple[Handle, ApprovalRequest]:
+async def asked(
+    world: World, name: str, agent: str = "shopper", **request: Any
+) -> tuple[Handle, ApprovalRequest]:
     """A run that waits for people."""
-    handle = await world.env.start("shopper", name, lasts=timedelta(days=400), **request)
+    handle = await world.env.start(agent, name, lasts=timedelta(days=400), **request)
     (action,) = await waiting(world, handle)
     return handle, action
 
@@ -254,3 +264,40 @@ async def test_an_edit_into_what_others_decide_on_goes_to_them(world: World) -> 
     assert (await decide(handle, second, LUC)).code == "NOT_A_REVIEWER"
     assert (await decide(handle, second, OLGA)).accepted
     assert await paid_after(world, handle, "escalated") == [5]
+
+
+async def test_a_middleware_asks_on_the_terms_of_the_policy(world: World) -> None:
+    """One request, judged once: the two that the policy wants decide on what the middleware asks."""
+    handle, action = await asked(world, "asked by both", "reviewed")
+    assert (action.tier.tier, action.tier.quorum, len(action.tiers)) == ("desk", 2, 3)
+    assert "Tool execution requires approval" in action.why
+    assert "rule 'ladder'" in action.why
+    assert (await decide(handle, action, ANN)).missing == 1
+    assert (await decide(handle, action, BEN)).missing == 0
+    assert await paid_after(world, handle, "asked by both") == [107]
+    history = str(await handle.fetch_history())
+    assert history.count("verdict on pay") == 1
+    assert [outcome for outcome, _, _ in await noted(world, handle)].count("requested") == 1
+
+
+async def test_an_edit_through_a_middleware_is_judged_too(world: World) -> None:
+    """It needs a second person; the model is told, and the call is made with what they agreed on."""
+    handle, action = await asked(world, "edited by both", "reviewed")
+    edit = {"account": "edited by both", "amount": 25}
+    assert (await decide(handle, action, ANN, "edit", arguments=edit, comment="half")).accepted
+    (second,) = await waiting(world, handle)
+    assert [vote.reviewer for vote in second.votes] == ["ann"]
+    assert (await decide(handle, second, BEN)).accepted
+    assert await paid_after(world, handle, "edited by both") == [25]
+    told = (await handle.query("transcript"))[-2]["data"]["content"]
+    assert "amount: 108 -> 25. Why: half" in told
+
+
+async def test_nobody_is_asked_about_what_the_policy_denies(world: World) -> None:
+    """Also when a middleware would: the model reads why."""
+    handle = await world.env.start("reviewed", "denied by one", lasts=timedelta(days=400))
+    assert await paid_after(world, handle, "denied by one") == []
+    told = (await handle.query("transcript"))[-2]["data"]["content"]
+    assert "Too much. [rule 'never'" in told
+    where = EventFilter(workflow_id=handle.id, kind="decision")
+    assert await world.env.app.audit.events(where) == []
