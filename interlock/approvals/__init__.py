@@ -6,9 +6,10 @@ Safe in a workflow. The activity and the port for use outside a workflow are imp
 from __future__ import annotations
 
 from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer, JudgeRequest
+from interlock.approvals.people import Person, Role
 from interlock.approvals.policy import Facts, Policy, RiskPolicy, TotalsPolicy
 from interlock.approvals.rules import Total
-from interlock.tools.contract import Ask, MatchedRule, Verdict
+from interlock.tools.contract import Ask, MatchedRule, Tier, Verdict
 
 __all__ = [
     "ApprovalRequest",
@@ -18,8 +19,11 @@ __all__ = [
     "Facts",
     "JudgeRequest",
     "MatchedRule",
+    "Person",
     "Policy",
     "RiskPolicy",
+    "Role",
+    "Tier",
     "Total",
     "TotalsPolicy",
     "Verdict",

@@ -111,9 +111,13 @@ class ApprovalRequest(BaseModel):
         over = sum(now >= tier.until for tier in self.tiers)
         return min(over, max(len(self.tiers) - 1, 0))
 
+    def at_hand(self, now: datetime) -> AskedTier:
+        """Return the tier that is asked at a time, or the last one."""
+        return self.model_copy(update={"asked": self.at(now)}).tier
+
     @property
     def tier(self) -> AskedTier:
-        """The tier that is asked now."""
+        """The tier that was asked when this was read (`asked`)."""
         if not self.tiers:
             return AskedTier(until=self.expires_at)
         return self.tiers[self.asked]

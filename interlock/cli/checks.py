@@ -28,6 +28,7 @@ from interlock.settings import (
     environment_key,
     load_settings,
 )
+from interlock.signing import decision_signer, key_ring
 
 Check = Callable[[Settings], Awaitable[list[Finding]]]
 
@@ -181,14 +182,26 @@ async def _embedder(settings: Settings) -> list[Finding]:
 
 
 async def _approvals(settings: Settings) -> list[Finding]:
-    found = [
-        warn(
-            "decisions",
-            "decisions are not signed: whoever reaches the Temporal server can decide.",
-            "Keep the server within reach of reviewers only.",
-        )
-    ]
-    return [*found, _policy(settings)]
+    return [_signatures(settings), _policy(settings)]
+
+
+def _signatures(settings: Settings) -> Finding:
+    given = settings.approvals
+    try:
+        key_ring(settings)
+        if given.signing_key_env is not None or given.signing_key_file is not None:
+            decision_signer(settings)
+    except InterlockError as error:
+        return failed("decisions", error)
+    if given.require_signature:
+        return ok("decisions", f"only signed ones count; {len(given.keys)} key(s) are known.")
+    return warn(
+        "decisions",
+        "unsigned decisions count: whoever reaches the Temporal server can decide, under any name "
+        "and whatever the policy says of who may.",
+        "Set approvals.require_signature to true, or keep the server within reach of reviewers "
+        "only.",
+    )
 
 
 def _policy(settings: Settings) -> Finding:

@@ -22,6 +22,7 @@ from interlock.cli.output import Output, line
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from interlock.approvals.contract import DecisionAnswer
     from interlock.cli.runs import OpenRequest, Runs
 
 _PANEL = "Reviewers"
@@ -235,8 +236,8 @@ async def submit(
     except DecisionRefused:
         if not run or ":" not in request_id:
             raise
-        await _let_run_answer(runs, run, request_id, verb, fields)
-        _accepted(out, run, request_id, verb)
+        answer = await _let_run_answer(runs, run, request_id, verb, fields)
+        _accepted(out, run, answer, verb)
         return
     request = item.request
     edited = fields.pop("edit", None)
@@ -248,25 +249,31 @@ async def submit(
         out.say(*requests.changes(request.arguments, fields["arguments"]))
     if out.is_interactive and not yes and not out.confirm(f"{verb} this?"):
         raise typer.Abort
-    await requests.put(runs, item.workflow_id, request.id, request.digest, verb, **fields)
-    _accepted(out, item.workflow_id, request.id, verb)
+    answer = await requests.put(runs, item.workflow_id, request.id, request.digest, verb, **fields)
+    _accepted(out, item.workflow_id, answer, verb)
 
 
-def _accepted(out: Output, workflow_id: str, request_id: str, verb: str) -> None:
+def _accepted(out: Output, workflow_id: str, answer: DecisionAnswer, verb: str) -> None:
+    said = {"accepted": True, "workflow_id": workflow_id, "request_id": answer.request_id}
+    goes_on = "The run goes on; see it with"
+    if answer.missing:
+        said["missing"] = answer.missing
+        goes_on = f"{answer.missing} more of other people are needed; see them with"
     out.answer(
-        {"accepted": True, "workflow_id": workflow_id, "request_id": request_id, "verb": verb},
-        line(("accepted", "bold green"), f": {verb}. The run goes on; see it with"),
+        {**said, "verb": verb},
+        line(("accepted", "bold green"), f": {verb}. {goes_on}"),
         f"  interlock show {workflow_id}",
     )
 
 
 async def _let_run_answer(
     runs: Runs, run: str, request_id: str, verb: str, fields: dict[str, Any]
-) -> None:
+) -> DecisionAnswer:
     """Send a decision on a request that is not open, so that its run records and refuses it."""
     from interlock.cli import requests
 
     changed = fields.pop("edit", None)
     if changed is not None:
         fields["arguments"] = requests.json_value(changed[1], "--arguments") or {}
-    await requests.put(runs, run, request_id, request_id.rpartition(":")[2], verb, **fields)
+    digest = request_id.rpartition(":")[2]
+    return await requests.put(runs, run, request_id, digest, verb, **fields)

@@ -17,6 +17,7 @@ from interlock.cli import (
     doctor,
     effects,
     failures,
+    keys,
     knowledge,
     message,
     models,
@@ -127,6 +128,7 @@ for _group in (
     policy,
     doctor,
     cache,
+    keys,
     project,
 ):
     app.add_typer(_group.app)

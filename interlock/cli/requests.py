@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from rich.text import Text
 
-from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer
+from interlock.approvals.contract import ApprovalRequest, CastVote, Decision, DecisionAnswer
 from interlock.cli.output import compact, line
 from interlock.cli.runs import OpenRequest, Runs
 from interlock.errors import BadInput, DecisionRefused, wrong_fields
@@ -163,6 +163,9 @@ def request_lines(item: OpenRequest) -> list[Text]:
         ("arguments", _pretty(request.arguments)),
         ("known" if request.kind == "outcome" else "shown", _pretty(request.payload)),
         ("asked", f"{_ago(request.requested_at)}, expires {_left(request.expires_at)}{unless}"),
+        ("decides", _who(request)),
+        ("approved", ", ".join(_vote(vote) for vote in request.votes)),
+        ("then", _then(request)),
         ("you may", ", ".join(request.allowed)),
     ]
     title = line(
@@ -171,6 +174,28 @@ def request_lines(item: OpenRequest) -> list[Text]:
         (f"  {request.id}", "dim"),
     )
     return [title, *(_pair(name, value) for name, value in pairs if value)]
+
+
+def _who(request: ApprovalRequest) -> str:
+    """Return whom a request asks now, where that is not just any one reviewer for all its time."""
+    tier = request.at_hand(datetime.now(UTC))
+    if not tier.tier and tier.quorum == 1 and len(request.tiers) < 2 and tier.who == ("reviewer",):
+        return ""
+    count = f"{tier.quorum} of " if tier.quorum > 1 else ""
+    name = f"{tier.tier}: " if tier.tier else ""
+    until = f", until {_left(tier.until)}" if len(request.tiers) > 1 else ""
+    return f"{name}{count}{', '.join(tier.who)}{until}"
+
+
+def _then(request: ApprovalRequest) -> str:
+    """Return who is asked after those who are asked now."""
+    later = request.tiers[request.at(datetime.now(UTC)) + 1 :]
+    return ", ".join(tier.tier or ", ".join(tier.who) for tier in later)
+
+
+def _vote(vote: CastVote) -> str:
+    said = f": {vote.comment}" if vote.comment else ""
+    return f"{vote.reviewer}{'' if vote.verified else ' (unverified)'}{said}"
 
 
 def how_to_decide(item: OpenRequest) -> list[str]:

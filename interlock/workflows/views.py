@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, messages_to_dict
+from temporalio import workflow
 
 from interlock.workflows.contract import RunState, RunStatus
 from interlock.workflows.host import Host
@@ -42,8 +43,19 @@ def status(run: Run, host: Host, state: RunState) -> RunStatus:
         steps=run.steps,
         pending=len(pending),
         unread=len(run.messages),
-        explanation=_explain(now, nodes, len(pending)),
+        explanation=_explain(now, nodes, len(pending)) + _asking(run),
     )
+
+
+def _asking(run: Run) -> str:
+    """Return whom the one open request asks, where there is more to say than that it waits."""
+    open_now = run.desk.pending_at(workflow.now())
+    if len(open_now) != 1:
+        return ""
+    request = open_now[0]
+    tier, given = request.tier, len(request.votes)
+    votes = f", {given} of {tier.quorum} approved" if tier.quorum > 1 else ""
+    return f" Asked: {tier.tier or ', '.join(tier.who)}{votes}, until {tier.until.isoformat()}."
 
 
 def transcript(values: Any) -> list[dict[str, Any]]:
