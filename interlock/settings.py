@@ -281,5 +281,7 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
             annotation = RoleSettings
         elif part == "candidates":
             annotation = CandidateSettings
+        elif part == "keys":
+            annotation = KeySettings
         model = annotation if annotation is not None else model
     return sorted(set(getattr(model, "model_fields", {})) - {"project_dir"})

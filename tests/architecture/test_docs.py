@@ -16,7 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import pytest
 import typer
 from annotated_types import Ge, Gt, MinLen
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 from typer.cli import get_docs_for_click
 
@@ -24,7 +24,7 @@ from interlock import errors
 from interlock.cli.program import app
 from interlock.errors import InterlockError
 from interlock.registry import GROUPS
-from interlock.settings import CandidateSettings, RoleSettings, Settings
+from interlock.settings import CandidateSettings, KeySettings, RoleSettings, Settings
 from tests.integration.bad_input.table import cells, read_rows
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +147,8 @@ def settings_page() -> str:
     )
     parts.append(f"### A candidate\n\n{CandidateSettings.__doc__}\n")
     parts.append(table(CandidateSettings.model_fields))
+    parts.append(f"## `[approvals.keys.ID]`\n\n{KeySettings.__doc__}\n")
+    parts.append(table(KeySettings.model_fields))
     groups = "\n".join(f"| `{group}` | {OFFERS[group]} |" for group in GROUPS)
     parts.append(
         f"{ENTRY_POINTS.strip()}\n\n| group | what a package offers there |\n| --- | --- |\n{groups}"
@@ -163,7 +165,14 @@ def table(fields: dict[str, FieldInfo]) -> str:
     return "\n".join(lines)
 
 
-KINDS = {str: "text", int: "whole number", float: "number", Path: "path"}
+KINDS = {
+    str: "text",
+    bool: "`true`, `false`",
+    int: "whole number",
+    float: "number",
+    Path: "path",
+    AwareDatetime: "time, with its zone",
+}
 BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "over"), MinLen: ("min_length", "at least")}
 
 
@@ -194,6 +203,8 @@ def default_of(field: FieldInfo) -> str:
         return "unset"
     if value in ("", [], {}):
         return "empty"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
@@ -263,7 +274,7 @@ def described(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
             yield name, field
 
 
-@pytest.mark.parametrize("model", [Settings, RoleSettings, CandidateSettings])
+@pytest.mark.parametrize("model", [Settings, RoleSettings, CandidateSettings, KeySettings])
 def test_every_setting_is_described(model: type[BaseModel]) -> None:
     """A setting without a description cannot be added, and each is in the page."""
     text = written("settings.md")

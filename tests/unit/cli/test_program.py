@@ -44,6 +44,7 @@ PROMISED = [
     "history",
     "ingest",
     "init",
+    "keys new",
     "list",
     "models list",
     "models pull",
