@@ -200,6 +200,17 @@ class Verification(BaseModel):
     message: str = ""
 
 
+class Rejudged(BaseModel):
+    """What became of one open request when the policy of today was asked about it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request_id: str
+    outcome: Literal["unchanged", "asked anew", "denied"]
+    why: str
+    """The policy's reason, or why nothing changed."""
+
+
 class Notice(BaseModel):
     """Something about an open request that people should be told."""
 

@@ -22,7 +22,7 @@ from interlock.approvals.contract import (
 )
 from interlock.approvals.identity import Refusal, refuse_person
 from interlock.errors import DecisionRefused, wrong_fields
-from interlock.tools.contract import AskedAction
+from interlock.tools.contract import AskedAction, Verdict
 
 Check = Callable[[dict[str, Any]], dict[str, Any]]
 """Validates edited arguments and returns them in canonical form, or raises `BadArguments`."""
@@ -61,6 +61,12 @@ class _Open:
     nonces: list[str] = field(default_factory=list)
     verified: int = 0
     decision: Decision | None = None
+    replaced: Verdict | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it waits no more."""
+        return self.decision is not None or self.replaced is not None
 
     def asked_at(self, now: datetime) -> int:
         """Return which tier is asked; a tier whose time is over never comes back."""
@@ -107,11 +113,11 @@ class Desk:
     @property
     def pending(self) -> tuple[ApprovalRequest, ...]:
         """Requests without a decision, oldest first, as they were put here."""
-        return tuple(item.request for item in self._open.values() if item.decision is None)
+        return tuple(item.request for item in self._open.values() if not item.is_over)
 
     def pending_at(self, now: datetime) -> tuple[ApprovalRequest, ...]:
         """Return the requests without a decision, oldest first, with whom they ask at a time."""
-        return tuple(item.seen_at(now) for item in self._open.values() if item.decision is None)
+        return tuple(item.seen_at(now) for item in self._open.values() if not item.is_over)
 
     def open(
         self, request: ApprovalRequest, check: Check | None = None, votes: Iterable[Cast] = ()
@@ -171,6 +177,18 @@ class Desk:
         """Whether a decision for the request lies ready."""
         return self._open[request_id].decision is not None
 
+    def replace(self, request_id: str, verdict: Verdict) -> bool:
+        """Let another verdict stand in a request's place; False when it does not wait any more."""
+        item = self._open.get(request_id)
+        if item is None or item.is_over:
+            return False
+        item.replaced = verdict
+        return True
+
+    def replaced_by(self, request_id: str) -> Verdict | None:
+        """Return the verdict that stands in a request's place, if one does."""
+        return self._open[request_id].replaced
+
     def take(self, request_id: str) -> Ruling:
         """Remove the request with its decision and remember that it is used."""
         item = self._open[request_id]
@@ -192,7 +210,7 @@ class Desk:
     def _refusal(self, decision: Decision, now: datetime) -> Refusal | None:
         key = decision.request_id
         item = self._open.get(key)
-        if key in self.decided or (item and item.decision):
+        if key in self.decided or (item and item.is_over):
             return self._refuse_late(key)
         if item is None:
             return Refusal(
@@ -218,7 +236,8 @@ class Desk:
                 "EXPIRED", f"request {key!r} has expired. The agent was told; it may ask again."
             )
         item = self._open.get(key)
-        how = self.decided.get(key) or (item.decision.verb if item and item.decision else "")
+        decision = item.decision if item else None
+        how = self.decided.get(key) or (decision.verb if decision else "replaced")
         return Refusal(
             "ALREADY_DECIDED", f"request {key!r} was decided already: {how}. Nothing changed."
         )

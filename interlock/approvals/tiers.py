@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
-from interlock.approvals.contract import AskedTier, Decision, Kind
+from interlock.approvals.contract import ApprovalRequest, AskedTier, Decision, Kind
 from interlock.approvals.desk import Ruling
 from interlock.approvals.identity import is_among
 from interlock.approvals.people import Role
@@ -74,3 +76,37 @@ def counts_for(after: Ask, edit: Decision) -> bool:
     if after.quorum == 1:
         return False
     return edit.by is None or is_among(edit.by, who_may("action", after))
+
+
+def asks_for_more(
+    before: ApprovalRequest, after: Sequence[AskedTier], on_timeout: Literal["deny", "allow"]
+) -> bool:
+    """Whether other terms ask for more care than a request does now, and for less in nothing.
+
+    More people, a tier that comes later, some of those who were asked, named people instead of any
+    reviewer, or nothing done where nobody decides. Whom nobody can compare are not more.
+
+    Args:
+        before: The request, as it is now.
+        after: Whom it would ask.
+        on_timeout: What would hold when nobody decided.
+    """
+    later = {tier.tier: tier for tier in before.tiers[before.asked + 1 :] if tier.tier}
+    now, new = before.tier, after[0]
+    measure = later.get(new.tier, now)
+    timeouts = (before.on_timeout, on_timeout)
+    if new.quorum < measure.quorum or timeouts == ("deny", "allow"):
+        return False
+    if measure is now and not _is_part(new.who, now.who):
+        return False
+    return (
+        measure is not now
+        or new.quorum > now.quorum
+        or new.who != now.who
+        or timeouts == ("allow", "deny")
+    )
+
+
+def _is_part(who: tuple[str, ...], of: tuple[str, ...]) -> bool:
+    """Whether nobody may decide who might not before: any reviewer stands for everybody."""
+    return of == (Role.REVIEWER,) or all(name in of for name in who)

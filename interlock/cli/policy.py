@@ -144,6 +144,37 @@ def explain(
     out.answer({"tool": tool, **verdict.model_dump(mode="json")}, *_verdict_lines(tool, verdict))
 
 
+@rules.command()
+def rejudge(
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", help="Workflow id of one run; all by default.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Ask the workers' policy of today about requests that wait; it can only ask for more care.
+
+    Example: interlock policy rejudge
+    """
+    asyncio.run(_rejudge(Output(as_json), run))
+
+
+async def _rejudge(out: Output, run: str) -> None:
+    from interlock.cli.runs import Runs
+
+    runs = await Runs.connect()
+    waiting = [run] if run else [item.workflow_id for item in await runs.open_requests()]
+    found = {name: await runs.rejudge(name) for name in dict.fromkeys(waiting)}
+    out.answer(
+        [{"run": name, "requests": items} for name, items in found.items()],
+        *(
+            line((item.request_id, "bold"), f" of {name}: {item.outcome}. {item.why}")
+            for name, items in found.items()
+            for item in items
+        ),
+        f"{sum(map(len, found.values()))} requests were judged again.",
+    )
+
+
 async def _explain_run(out: Output, run: str) -> None:
     from interlock.cli.histories import steps_of
     from interlock.replay.steps import Judged

@@ -16,7 +16,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
 
-from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer
+from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer, Rejudged
 from interlock.cli.filters import RunFilter
 from interlock.cli.temporal import explained
 from interlock.connection import connect, noted_server, server_address
@@ -25,7 +25,7 @@ from interlock.payloads import put_back
 from interlock.settings import Settings, load_settings
 from interlock.workflows import search
 from interlock.workflows.calls import WORKFLOW_QUEUE
-from interlock.workflows.contract import MessageAnswer, PendingApprovals
+from interlock.workflows.contract import MessageAnswer, PendingApprovals, RejudgeAnswer
 
 _PATIENCE = timedelta(seconds=10)
 """How long a worker may take to answer a query or an update."""
@@ -192,6 +192,15 @@ class Runs:
         answer = await self._update(workflow_id, "submit_decision", sent)
         return DecisionAnswer.model_validate(answer)
 
+    async def rejudge(self, workflow_id: str) -> tuple[Rejudged, ...]:
+        """Let a run ask the policy of today about what waits, and return what became of it.
+
+        Raises:
+            RunFinished: the run has ended.
+        """
+        answer = await self._update(workflow_id, "rejudge")
+        return RejudgeAnswer.model_validate(answer).requests
+
     async def send(self, workflow_id: str, message: str) -> MessageAnswer:
         """Send a message to a conversation and return whether it was taken.
 
@@ -244,10 +253,10 @@ class Runs:
                     return int(attributes.workflow_task_completed_event_id)
         return 0
 
-    async def _update(self, workflow_id: str, name: str, value: Any) -> Any:
+    async def _update(self, workflow_id: str, name: str, *values: Any) -> Any:
         with explained(workflow_id):
             async with asyncio.timeout(_PATIENCE.total_seconds()):
-                return await self._handle(workflow_id).execute_update(name, value)
+                return await self._handle(workflow_id).execute_update(name, args=values)
 
     def _handle(self, workflow_id: str, run_id: str = "") -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(workflow_id, run_id=run_id or None)

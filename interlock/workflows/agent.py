@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from interlock.workflows.contract import (
         MessageAnswer,
         PendingApprovals,
+        RejudgeAnswer,
         RunRequest,
         RunResult,
         RunStatus,
@@ -84,6 +85,11 @@ class HostsAgent:
             read_decision(decision)
         except DecisionRefused as error:
             raise failure(error) from error
+
+    @workflow.update
+    async def rejudge(self) -> RejudgeAnswer:
+        """Judge what waits once more, by the policy of today, and only toward more care."""
+        return RejudgeAnswer(requests=await self._session.mailbox.rejudge())
 
     @workflow.signal
     async def send_message(self, message: Any) -> None:

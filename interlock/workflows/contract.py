@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.approvals.contract import ApprovalRequest
+from interlock.approvals.contract import ApprovalRequest, Rejudged
 from interlock.tools.contract import Grant, Verdict
 
 RunState = Literal["running", "waiting", "idle", "completed", "failed", "cancelled"]
@@ -196,6 +196,12 @@ class PendingApprovals(_Data):
     """Answer of the query `pending_approvals`."""
 
     requests: tuple[ApprovalRequest, ...]
+
+
+class RejudgeAnswer(_Data):
+    """Answer of the update `rejudge`."""
+
+    requests: tuple[Rejudged, ...]
 
 
 class MessageAnswer(_Data):

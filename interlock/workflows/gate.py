@@ -15,10 +15,18 @@ from interlock.approvals.grants import grant_of
 from interlock.approvals.tiers import asked_tiers
 from interlock.canonical import digest as digest_of
 from interlock.errors import ApprovalExpired
-from interlock.tools.contract import Ask, Grant, Risk
+from interlock.tools.contract import Ask, Grant, Risk, Verdict
 from interlock.workflows.reminding import remind
 from interlock.workflows.run import Run
 from interlock.workflows.search import RISK, STATUS
+
+
+class Replaced(Exception):
+    """The policy of today says something else of a request that waited."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__()
+        self.verdict = verdict
 
 
 class Gate:
@@ -89,6 +97,7 @@ class Gate:
 
         Raises:
             ApprovalExpired: nobody decided in time.
+            Replaced: the policy of today says something else.
             CancelledError: the run is cancelled.
         """
         self._run.refuse_when_cancelled()
@@ -99,7 +108,7 @@ class Gate:
         reminding = remind(self._run, request)
         try:
             await workflow.wait_condition(
-                lambda: desk.is_decided(request.id),
+                lambda: desk.is_decided(request.id) or desk.replaced_by(request.id) is not None,
                 timeout=request.expires_at - workflow.now(),
                 timeout_summary=f"deadline of {request.tool or request.kind}",
             )
@@ -117,6 +126,10 @@ class Gate:
         finally:
             if reminding is not None:
                 reminding.cancel()
+        verdict = desk.replaced_by(request.id)
+        if verdict is not None:
+            self._end(request, "replaced")
+            raise Replaced(verdict)
         ruling = desk.take(request.id)
         self._note_decision(request, ruling.decision)
         self._announce()

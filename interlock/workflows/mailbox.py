@@ -13,7 +13,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from interlock.approvals.contract import Decision, DecisionAnswer
+from interlock.approvals.contract import Decision, DecisionAnswer, Rejudged
 from interlock.approvals.desk import MOST_VERIFIED, read_decision
 from interlock.errors import (
     DecisionRefused,
@@ -26,6 +26,7 @@ from interlock.models.messages import to_json
 from interlock.workflows import calls
 from interlock.workflows.contract import MessageAnswer
 from interlock.workflows.inputs import read_message
+from interlock.workflows.rejudging import rejudge
 from interlock.workflows.run import Run
 
 _RECORDED_REFUSALS = 50
@@ -108,6 +109,11 @@ class Mailbox:
                 return _refused(decision, found.code, found.message)
             # Time has passed: whatever happened meanwhile counts.
             return run.desk.submit(decision, workflow.now())
+
+    async def rejudge(self) -> tuple[Rejudged, ...]:
+        """Ask the policy of today about whatever waits."""
+        await self.opened()
+        return await rejudge(self._run) if self._run else ()
 
     def check_message(self, message: Any) -> None:
         """Say whether a message may be sent now.

@@ -13,7 +13,7 @@ from interlock.tools.contract import Ask, AskedAction, Risk, Verdict, action_dig
 from interlock.tools.definition import Tool
 from interlock.workflows import calls
 from interlock.workflows.contract import Granted
-from interlock.workflows.gate import Gate
+from interlock.workflows.gate import Gate, Replaced
 from interlock.workflows.run import Run
 
 _SHOWN = 200
@@ -73,9 +73,7 @@ class Review:
             verdict = await calls.judge(request, summary=f"verdict on {name}")
             known.judged(call_id, name, arguments, verdict)
         if verdict.outcome == "deny":
-            raise ActionDenied(
-                f"{name!r} is not allowed: {verdict.reason} Do not ask for it again."
-            )
+            raise _denied(name, verdict)
         return verdict
 
     def digest(self, name: str, arguments: dict[str, Any], policy: str) -> str:
@@ -103,7 +101,11 @@ class Review:
         cast: tuple[Cast, ...] = ()
         while True:
             request = self._request(action)
-            ruling = await self._ruled(action, request, cast)
+            try:
+                ruling = await self._ruled(action, request, cast)
+            except Replaced as replaced:
+                action, cast = self._replaced(action, replaced.verdict), ()
+                continue
             decision = ruling.decision
             if decision.verb != "edit" or decision.arguments is None:
                 break
@@ -145,6 +147,20 @@ class Review:
                 raise
             return self._gate.approve_unanswered(request)
 
+    def _replaced(self, action: Action, verdict: Verdict) -> Action:
+        """Return the action on the terms of another policy.
+
+        Raises:
+            ActionDenied: that policy does not allow it.
+        """
+        if verdict.outcome == "deny":
+            call_id, name = action.call_id, action.name
+            self._run.logical_calls.judged(call_id, name, action.arguments, verdict)
+            raise _denied(name, verdict)
+        return action._replace(
+            why=verdict.reason, risk=verdict.risk, policy=verdict.policy, terms=verdict.ask
+        )
+
     async def _edited(self, action: Action, arguments: dict[str, Any]) -> tuple[Action, bool]:
         """Return the edited action, and whether the policy asks people about it."""
         if action.tool is None:
@@ -176,6 +192,10 @@ class Review:
             policy=action.policy,
             note=note,
         )
+
+
+def _denied(name: str, verdict: Verdict) -> ActionDenied:
+    return ActionDenied(f"{name!r} is not allowed: {verdict.reason} Do not ask for it again.")
 
 
 def _told(old: dict[str, Any], new: dict[str, Any], comment: str) -> str:

@@ -31,7 +31,7 @@ from tests.workflow.people import (
     signed,
 )
 
-NAMES = ("signed", "refused", "clicked", "other", "cancelled", "signalled")
+NAMES = ("well signed", "wrong words", "click click", "elsewhere", "half proven", "by signal")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -62,11 +62,11 @@ async def told(env: WorkerEnv, handle: Handle, outcome: str) -> list[dict[str, A
 
 async def test_a_signed_approval_pays_once(env: WorkerEnv) -> None:
     """The audit knows who it was; the history has neither key, and replays."""
-    handle, action = await asked(env, "signed")
+    handle, action = await asked(env, "well signed")
     assert (action.tier.who, action.tier.quorum) == (("reviewer",), 1)
     assert (await decide(handle, action, ANN)).accepted
     assert (await env.result(handle)).reply == "Done."
-    assert PAID["signed"] == [7]
+    assert PAID["well signed"] == [7]
     (approved,) = await told(env, handle, "approve")
     assert (approved["reviewer"], approved["verified"]) == ("ann", True)
     history = str(await handle.fetch_history())
@@ -77,8 +77,8 @@ async def test_a_signed_approval_pays_once(env: WorkerEnv) -> None:
 
 async def test_what_the_wrong_one_signed_changes_nothing(env: WorkerEnv) -> None:
     """Each is refused with a code of its own and recorded; the right word counts all the same."""
-    handle, action = await asked(env, "refused", requester="carl", tenant="acme", subject="s-1")
-    foreign, elsewhere = await asked(env, "other")
+    handle, action = await asked(env, "wrong words", requester="carl", tenant="acme", subject="s-1")
+    foreign, elsewhere = await asked(env, "elsewhere")
     ann, carl = (person(name, tenant="acme") for name in ("ann", "carl"))
     good = signed(action, ann)
     unsigned = {"request_id": action.id, "digest": action.digest, "verb": "approve"}
@@ -105,12 +105,12 @@ async def test_what_the_wrong_one_signed_changes_nothing(env: WorkerEnv) -> None
         answer = await send(handle, decision)
         assert (answer.accepted, answer.code) == (False, code), answer
         assert answer.message
-    assert PAID["refused"] == []
+    assert PAID["wrong words"] == []
     events = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="refusal"))
     assert [event.name for event in events] == [code for _, code in attempts]
     assert (await send(handle, good)).accepted
     await env.result(handle)
-    assert PAID["refused"] == [7]
+    assert PAID["wrong words"] == [7]
     await env.replay(handle)
     await foreign.signal("cancel_run")
     await env.result(foreign)
@@ -118,7 +118,7 @@ async def test_what_the_wrong_one_signed_changes_nothing(env: WorkerEnv) -> None
 
 async def test_a_decision_that_is_half_signed_is_malformed(env: WorkerEnv) -> None:
     """A signature without a person, or a person without one, is turned away at the door."""
-    handle, action = await asked(env, "cancelled")
+    handle, action = await asked(env, "half proven")
     whole = signed(action, ANN)
     for missing in ("by", "lineage", "issued_at", "key_id", "nonce", "signature"):
         with pytest.raises(WorkflowUpdateFailedError):
@@ -127,18 +127,18 @@ async def test_a_decision_that_is_half_signed_is_malformed(env: WorkerEnv) -> No
     late = await asyncio.gather(*(send(handle, whole) for _ in range(3)), return_exceptions=True)
     await env.result(handle)
     assert not any(getattr(answer, "accepted", False) for answer in late)
-    assert PAID["cancelled"] == []
+    assert PAID["half proven"] == []
 
 
 async def test_fifty_clicks_at_once_are_one_decision(env: WorkerEnv) -> None:
     """One counts and is verified, the others are told; the effect is made once."""
-    handle, action = await asked(env, "clicked", conversation=True)
+    handle, action = await asked(env, "click click", conversation=True)
     click = signed(action, ANN)
     answers = await asyncio.gather(*(send(handle, click) for _ in range(50)))
     assert sum(answer.accepted for answer in answers) == 1
     assert {answer.code for answer in answers} == {"", "ALREADY_DECIDED"}
     await env.idle(handle)
-    assert PAID["clicked"] == [7]
+    assert PAID["click click"] == [7]
     await handle.signal("cancel_run")
     await env.result(handle)
     history = await handle.fetch_history()
@@ -148,12 +148,12 @@ async def test_fifty_clicks_at_once_are_one_decision(env: WorkerEnv) -> None:
 
 async def test_a_signal_is_verified_too(env: WorkerEnv) -> None:
     """A forged one changes nothing, and the right one after it counts."""
-    handle, action = await asked(env, "signalled")
+    handle, action = await asked(env, "by signal")
     good = signed(action, BEN)
     await handle.signal("decide", {**good, "comment": "forged"})
     await handle.signal("decide", good)
     await env.result(handle)
-    assert PAID["signalled"] == [7]
+    assert PAID["by signal"] == [7]
     events = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="refusal"))
     assert [event.name for event in events] == ["FORGED"]
     await env.replay(handle)

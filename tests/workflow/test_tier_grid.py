@@ -6,11 +6,8 @@ What has to happen when is worked out here from the numbers of a combination alo
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -24,7 +21,10 @@ from interlock.testing.env import Handle
 from tests.graphs import PAID, shopper
 from tests.proofs import write_proof
 from tests.workflow.people import SIGNED, decide, paying, person
+from tests.workflow.skipping import forgotten_runs, skipping_server
 from tests.workflow.tiered import GRID, Terms
+
+pytestmark = forgotten_runs
 
 Happened = list[tuple[str, int]]
 """What became of a request, and in which second after it was put."""
@@ -39,10 +39,7 @@ OUTCOMES = {"reminder": "reminded", "escalation": "escalated"}
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server() -> AsyncIterator[WorkflowEnvironment]:
     """A server whose clock jumps to the next timer when it is told to."""
-    path = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=path
-    ) as running:
+    async with skipping_server() as running:
         yield running
 
 

@@ -6,11 +6,8 @@ Times are those of the server: what has to happen at a moment happens in its sec
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -36,6 +33,7 @@ from tests.workflow.people import (
     send,
     signed,
 )
+from tests.workflow.skipping import forgotten_runs, skipping_server
 
 TIERS = """
 tiers:
@@ -53,6 +51,8 @@ rules:
   - {name: one, tool: pay, then: {ask: {tier: owner}}}
 """
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+pytestmark = forgotten_runs
 
 
 class World(NamedTuple):
@@ -83,9 +83,8 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     folder = tmp_path_factory.mktemp("tiers")
     (folder / "rules.yaml").write_text(TIERS + RULES, encoding="utf-8")
     script = {"conversations": {name: paying(name, *amounts) for name, amounts in NAMES.items()}}
-    path = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
     async with (
-        await WorkflowEnvironment.start_time_skipping(test_server_existing_path=path) as server,
+        skipping_server() as server,
         worker_env(
             server.client,
             folder,

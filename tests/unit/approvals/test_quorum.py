@@ -12,7 +12,7 @@ from interlock.approvals.desk import Cast, Desk
 from interlock.approvals.identity import refuse_person
 from interlock.approvals.people import Person
 from interlock.approvals.signatures import DecisionSigner, SigningKey
-from interlock.approvals.tiers import asked_tiers, counts_for, is_enough
+from interlock.approvals.tiers import asked_tiers, asks_for_more, counts_for, is_enough
 from interlock.tools.contract import Ask, AskedAction, Tier
 from tests.unit.approvals.test_desk import NOW, request
 
@@ -221,3 +221,29 @@ def test_whether_an_edit_is_enough(
     assert made.submit(edit, NOW).accepted
     assert is_enough(before, after, made.take(asked.id)) is enough
     assert (not enough and counts_for(after, edit)) is counts
+
+
+@pytest.mark.parametrize(
+    ("after", "on_timeout", "more"),
+    [
+        (Tier(tier="desk", quorum=2, who=("reviewer",)), "deny", False),
+        (Tier(tier="desk", quorum=3, who=("reviewer",)), "deny", True),
+        (Tier(tier="desk", quorum=1, who=("reviewer",)), "deny", False),
+        (Tier(tier="desk", quorum=3, who=("reviewer",)), "allow", False),
+        (Tier(tier="desk", quorum=2, who=("user:ann", "user:ben")), "deny", True),
+        (Tier(tier="lead", quorum=2, who=("lead",)), "deny", True),
+        (Tier(tier="lead", quorum=1, who=("lead",)), "deny", False),
+    ],
+)
+def test_what_asks_for_more(after: Tier, on_timeout: Any, more: bool) -> None:
+    """More people, or named ones, or those who come later; and less in nothing."""
+    asked = asked_tiers("action", Ask(**after.model_dump()), NOW, HOUR)
+    assert asks_for_more(REQUEST, asked, on_timeout) is more
+
+
+def test_people_that_nobody_can_compare_are_not_more() -> None:
+    """Once the leads are asked, the desk is not, nor are others; some of the leads are."""
+    escalated = REQUEST.model_copy(update={"asked": 1})
+    for who, more in ((("reviewer",), False), (("board",), False), (("lead",), True)):
+        asked = asked_tiers("action", Ask(quorum=2, who=who), NOW, HOUR)
+        assert asks_for_more(escalated, asked, "deny") is more

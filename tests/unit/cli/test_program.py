@@ -50,6 +50,7 @@ PROMISED = [
     "models pull",
     "models verify",
     "policy explain",
+    "policy rejudge",
     "policy show",
     "policy test",
     "reject",
