@@ -58,7 +58,8 @@ class Interrupts:
             messages: The messages of the state that stopped, to find tool call ids in.
 
         Raises:
-            ApprovalExpired: nobody answered a question in time.
+            ApprovalExpired: nobody answered a question in time, or an action that can only be done.
+            ActionDenied: the policy does not allow such an action.
             LimitReached: the model made one mistake too many in a row.
         """
         # All are read before anybody is asked: the model's last mistake leaves no open request.
@@ -135,7 +136,7 @@ class Interrupts:
             asked = await self._asked(action)
             reviewed = await self._review.decide(asked)
         except (ActionDenied, ApprovalExpired) as error:
-            return _telling(action, error.message)
+            return _refusing(action, error)
         if reviewed.granted is not None:
             digest = self._review.digest(action.name, reviewed.arguments, reviewed.granted.policy)
             self._run.logical_calls.grant(action.call_id, digest, reviewed.granted)
@@ -221,6 +222,18 @@ def _telling(action: _Action, message: str) -> dict[str, Any]:
         "edit": {"type": "edit", "edited_action": same},
     }
     return answers[next(verb for verb in _TELLING if verb in action.allowed)]
+
+
+def _refusing(action: _Action, error: ActionDenied | ApprovalExpired) -> dict[str, Any]:
+    """Return the answer that keeps an action from being done.
+
+    Raises:
+        HumanNeeded: it allows none: to approve what nobody approved is no answer.
+    """
+    verb = next((verb for verb in ("reject", "respond") if verb in action.allowed), None)
+    if verb is None:
+        raise error
+    return {"type": verb, "message": error.message}
 
 
 def _langchain_decision(name: str, reviewed: Reviewed) -> dict[str, Any]:

@@ -41,10 +41,13 @@ def remind(run: Run, request: ApprovalRequest) -> asyncio.Task[None] | None:
 
 
 async def _tell_all(run: Run, request: ApprovalRequest, found: list[Moment]) -> None:
-    for moment in found:
-        wait = max(moment.at - workflow.now(), timedelta())
-        await workflow.sleep(wait, summary=f"{moment.what} of {request.tool or request.kind}")
-        await _tell(run, request, moment)
+    # Each in a task of its own: whom nobody can reach does not hold up the next.
+    async with asyncio.TaskGroup() as telling:
+        for moment in found:
+            wait = max(moment.at - workflow.now(), timedelta())
+            await workflow.sleep(wait, summary=f"{moment.what} of {request.tool or request.kind}")
+            notice = _note(run, request, moment)
+            telling.create_task(_tell(run, notice))
 
 
 def moments(request: ApprovalRequest) -> list[Moment]:
@@ -66,12 +69,13 @@ def _reminders(request: ApprovalRequest) -> Iterator[datetime]:
         start = tier.until
 
 
-async def _tell(run: Run, request: ApprovalRequest, moment: Moment) -> None:
+def _note(run: Run, request: ApprovalRequest, moment: Moment) -> Notice:
+    """Record a moment and return what people are told."""
     now = max(workflow.now(), moment.at)  # a timer may be early by less than a millisecond
-    seen, subject = run.desk.request_at(request.id, now), request.tool or request.kind
+    seen = run.desk.request_at(request.id, now)
     run.note(
         "decision",
-        subject,
+        request.tool or request.kind,
         _OUTCOMES[moment.what],
         now,
         request=request.id,
@@ -79,8 +83,14 @@ async def _tell(run: Run, request: ApprovalRequest, moment: Moment) -> None:
         who=list(seen.tier.who),
         until=seen.tier.until.isoformat(),
     )
-    notice = Notice(kind=moment.what, workflow_id=run.workflow_id, request=seen)
+    return Notice(kind=moment.what, workflow_id=run.workflow_id, request=seen)
+
+
+async def _tell(run: Run, notice: Notice) -> None:
+    request = notice.request
+    subject = request.tool or request.kind
     try:
-        await calls.notify(notice, summary=f"{moment.what} of {subject}")
+        await calls.notify(notice, summary=f"{notice.kind} of {subject}")
     except InterlockError as error:  # nobody was told; the request waits all the same
-        run.note("decision", subject, "not told", now, request=request.id, why=error.message)
+        why = error.message
+        run.note("decision", subject, "not told", workflow.now(), request=request.id, why=why)

@@ -49,10 +49,10 @@ async def decide(
     return await send(handle, signed(request, who, verb, **said))
 
 
-def paying(when: str, *amounts: int) -> dict[str, Any]:
+def paying(when: str, *amounts: int, tool: str = "pay") -> dict[str, Any]:
     """A scripted conversation that pays some amounts into the account `when`, one after the other."""
     calls = [
-        {"name": "pay", "args": {"account": when, "amount": amount}, "id": f"c{index}"}
+        {"name": tool, "args": {"account": when, "amount": amount}, "id": f"c{index}"}
         for index, amount in enumerate(amounts)
     ]
     answers: list[dict[str, Any]] = [{"answer": {"tool_calls": [call]}} for call in calls]

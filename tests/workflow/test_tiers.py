@@ -8,14 +8,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
-from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain.agents.middleware import HumanInTheLoopMiddleware, InterruptOnConfig
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
+from interlock import app
 from interlock.approvals import ApprovalRequest
+from interlock.approvals.contract import Notice
+from interlock.approvals.verification import DecisionActivities
 from interlock.audit import EventFilter
 from interlock.testing import WorkerEnv, worker_env
 from interlock.testing.env import Handle
@@ -43,6 +50,7 @@ tiers:
 """
 RULES = """
 rules:
+  - {name: free, tool: pay_small, then: allow}
   - {name: never, tool: pay, when: "args.amount > 900", then: {deny: Too much.}}
   - {name: ladder, tool: pay, when: "args.amount > 100", then: {ask: {tier: desk}}}
   - {name: default, tool: pay, when: "args.amount > 50", then: {ask: {tier: lead, on_timeout: allow}}}
@@ -53,6 +61,8 @@ rules:
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 pytestmark = forgotten_runs
+
+ONLY_YES: InterruptOnConfig = {"allowed_decisions": ["approve"]}
 
 
 class World(NamedTuple):
@@ -82,7 +92,8 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
     """A deployment with tiers, which takes signed decisions only."""
     folder = tmp_path_factory.mktemp("tiers")
     (folder / "rules.yaml").write_text(TIERS + RULES, encoding="utf-8")
-    script = {"conversations": {name: paying(name, *amounts) for name, amounts in NAMES.items()}}
+    conversations = {name: paying(name, *amounts) for name, amounts in NAMES.items()}
+    conversations["only yes"] = paying("only yes", 1, tool="pay_small")
     async with (
         skipping_server() as server,
         worker_env(
@@ -91,8 +102,11 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
             agents=[
                 shopper(),
                 shopper(HumanInTheLoopMiddleware(interrupt_on={"pay": True}), name="reviewed"),
+                shopper(
+                    HumanInTheLoopMiddleware(interrupt_on={"pay_small": ONLY_YES}), name="strict"
+                ),
             ],
-            script=script,
+            script={"conversations": conversations},
             approvals={**SIGNED, "policy": str(folder / "rules.yaml")},
         ) as env,
     ):
@@ -300,3 +314,50 @@ async def test_nobody_is_asked_about_what_the_policy_denies(world: World) -> Non
     assert "Too much. [rule 'never'" in told
     where = EventFilter(workflow_id=handle.id, kind="decision")
     assert await world.env.app.audit.events(where) == []
+
+
+async def test_what_nobody_approved_is_not_done_where_only_yes_is_an_answer(world: World) -> None:
+    """The policy would allow it, but the middleware asks: the run fails, and nothing is paid."""
+    handle, action = await asked(world, "only yes", "strict")
+    assert action.allowed == ("approve",)
+    await world.server.sleep(timedelta(days=7) + MINUTE)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await world.env.result(handle)
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == "APPROVAL_EXPIRED"
+    assert PAID["only yes"] == []
+    await world.env.replay(handle)
+
+
+async def test_whom_nobody_can_reach_holds_nothing_up(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reminders that fail are recorded; the next ones and the escalation are in their seconds."""
+
+    async def fails(notice: Notice) -> None:
+        raise ConnectionError(f"nobody hears of {notice.kind}")
+
+    monkeypatch.setattr(app, "DecisionActivities", partial(DecisionActivities, notify=fails))
+    (tmp_path / "rules.yaml").write_text(TIERS + RULES, encoding="utf-8")
+    async with worker_env(
+        world.server.client,
+        tmp_path,
+        agents=[shopper()],
+        script={"conversations": {"unheard": paying("unheard", 109)}},
+        approvals={**SIGNED, "policy": str(tmp_path / "rules.yaml")},
+    ) as env:
+        deaf = World(env, world.server)
+        handle, action = await asked(deaf, "unheard")
+        await world.server.sleep(4 * HOUR + 5 * MINUTE)
+        assert (await decide(handle, action, LEA)).accepted
+        assert await paid_after(deaf, handle, "unheard") == [109]
+        happened = await noted(deaf, handle)
+    assert [item for item in happened if item[0] != "not told"] == [
+        ("requested", "desk", 0 * HOUR),
+        ("reminded", "desk", 1 * HOUR),
+        ("reminded", "desk", 2 * HOUR),
+        ("reminded", "desk", 3 * HOUR),
+        ("escalated", "lead", 4 * HOUR),
+        ("approve", "", 4 * HOUR + 5 * MINUTE),
+    ]
+    assert [outcome for outcome, _, _ in happened].count("not told") == 4

@@ -9,7 +9,13 @@ from typing import Any, cast
 
 import pytest
 
-from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer
+from interlock.approvals.contract import (
+    ApprovalRequest,
+    AskedTier,
+    CastVote,
+    Decision,
+    DecisionAnswer,
+)
 from interlock.cli import requests
 from interlock.cli.runs import OpenRequest, Runs
 from interlock.errors import BadInput, DecisionRefused
@@ -205,3 +211,32 @@ def test_changes_of_an_edit_are_shown() -> None:
         "  c: 3 → (nothing)",
         "  d: (nothing) → 4",
     ]
+
+
+def shown(asked: ApprovalRequest) -> str:
+    """A request as a reviewer reads it."""
+    lines = requests.request_lines(OpenRequest(workflow_id="run-1", request=asked))
+    return "\n".join(item.plain for item in lines)
+
+
+def test_a_request_says_whom_it_asks_and_who_has_approved() -> None:
+    """The tier by name, how many of whom, until when, and who comes after them."""
+    now = datetime.now(UTC)
+    desk = AskedTier(
+        tier="desk", quorum=2, who=("reviewer",), until=now + timedelta(minutes=59, seconds=59)
+    )
+    lead = AskedTier(tier="lead", who=("lead",), until=now + timedelta(hours=3))
+    ann = CastVote(reviewer="ann", verified=True, comment="fine")
+    ben = CastVote(reviewer="ben", verified=False)
+    text = shown(request(tiers=(desk, lead), votes=(ann, ben)))
+    assert "decides    desk: 2 of reviewer, until in 60 min" in text
+    assert "approved   ann: fine, ben (unverified)" in text
+    assert "then       lead" in text
+
+
+def test_what_is_as_always_is_not_said() -> None:
+    """Any one reviewer, until the request expires."""
+    plain = request()
+    only = AskedTier(until=plain.expires_at)
+    for asked in (plain, request(tiers=(only,))):
+        assert not any(word in shown(asked) for word in ("decides", "approved", "then"))
