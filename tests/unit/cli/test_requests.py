@@ -229,9 +229,9 @@ def test_a_request_says_whom_it_asks_and_who_has_approved() -> None:
     ann = CastVote(reviewer="ann", verified=True, comment="fine")
     ben = CastVote(reviewer="ben", verified=False)
     text = shown(request(tiers=(desk, lead), votes=(ann, ben)))
-    assert "decides    desk: 2 of reviewer, until in 60 min" in text
-    assert "approved   ann: fine, ben (unverified)" in text
-    assert "then       lead" in text
+    assert "decides   desk: 2 of reviewer, until in 60 min" in text
+    assert "approved  ann: fine, ben (unverified)" in text
+    assert "then      lead" in text
 
 
 def test_what_is_as_always_is_not_said() -> None:
