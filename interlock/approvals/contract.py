@@ -212,11 +212,19 @@ class Rejudged(BaseModel):
 
 
 class Notice(BaseModel):
-    """Something about an open request that people should be told."""
+    """Something about an open request that people should be told. Whoever tells it reads the rest."""
 
     model_config = ConfigDict(frozen=True)
 
     kind: Literal["reminder", "escalation"]
     workflow_id: str
-    request: ApprovalRequest
-    """As it is now: whom it asks, and what votes it has."""
+    request_id: str
+    subject: str
+    """The tool, or the kind of the request."""
+    agent: str
+    tenant: str
+    risk: Risk
+    tier: AskedTier
+    """Who is asked now."""
+    missing: int
+    """Approvals that are still needed."""

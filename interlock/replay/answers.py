@@ -12,7 +12,7 @@ from interlock.errors import InterlockError
 from interlock.memory.contract import MemoryAnswers, MemoryItem
 from interlock.models.contract import ModelAnswer
 from interlock.models.messages import from_json
-from interlock.replay.calls import AUDIT, BOOKING, Answer, Call
+from interlock.replay.calls import AUDIT, BOOKING, VERIFYING, Answer, Call
 from interlock.replay.steps import (
     ActivityRan,
     Found,
@@ -39,9 +39,9 @@ _ROLES = {
 def call_steps(event_id: int, at: datetime, call: Call, answer: Answer) -> list[Step]:
     """Return the steps of a call that is over.
 
-    The audit's own calls are none, nor are bookings. A tool call that was judged on the way is two.
+    The audit's own calls are none, nor are bookings and signatures that were looked at. A tool call that was judged on the way is two.
     """
-    if call.name == AUDIT or (call.name == BOOKING and answer.error is None):
+    if call.name == AUDIT or (call.name in (BOOKING, VERIFYING) and answer.error is None):
         return []
     verdict = answer.result.get("verdict") if isinstance(answer.result, dict) else None
     if call.name != "tool.call" or not verdict:

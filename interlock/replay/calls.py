@@ -24,6 +24,12 @@ AUDIT = "audit.record"
 BOOKING = "throttle.book"
 """Activity that gives a call its turn under a rate: what follows from it is a timer."""
 
+VERIFYING = "approvals.verify"
+"""Activity that looks at the signature of a decision: what it found is the decision's answer."""
+
+NOTIFYING = "approvals.notify"
+"""Activity that reminds people of a request."""
+
 _REPEATED = {"policy.judge": "arguments", "memory.batch": "queries", "tool.call": "arguments"}
 """What the answer of a local activity repeats of its question, by activity: a marker has no input.
 Runs that older versions recorded have not all of it."""
@@ -40,6 +46,7 @@ _DOORS = {
     "run.open": "opening of the run",
     AUDIT: "audit record",
     BOOKING: "turn of",
+    VERIFYING: "signature of a decision",
 }
 
 

@@ -15,7 +15,7 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 from interlock.codec import encode
 from interlock.errors import NotSerializable
 from interlock.payloads import plain
-from interlock.replay.calls import AUDIT, BOOKING, arguments
+from interlock.replay.calls import AUDIT, BOOKING, NOTIFYING, VERIFYING, arguments
 from interlock.replay.commands import Command
 from interlock.replay.comparison import Comparison
 from interlock.replay.decisions import fits
@@ -27,7 +27,7 @@ from interlock.replay.steps import Problem
 from interlock.workflows.runtime import Runtime
 
 _DECISIONS = ("decide", "submit_decision")
-_NOT_DOORS = ("run.open", AUDIT, BOOKING)
+_NOT_DOORS = ("run.open", AUDIT, BOOKING, VERIFYING, NOTIFYING)
 
 
 class StateChange(BaseModel):

@@ -2,7 +2,7 @@
 
 What is open is known for certain: every gate writes it into the run's memo. A decision by update has
 a recorded answer. A decision by signal has none; it counted if its request left the memo in the
-workflow task that handled it.
+workflow task that handled it. One of several approvals by signal cannot be told from a refused one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Decisions:
     ) -> list[Decided]:
         """Take a decision that was sent by update, and its recorded answer."""
         data = decision if isinstance(decision, dict) else {}
-        if answer.accepted:
+        if answer.accepted and not answer.missing:
             self._ended[answer.request_id] = "decided"
         return [decision_step(event_id, at, data, answer)]
 
@@ -98,7 +98,8 @@ class Decisions:
         elif not fits(decision, request_id):
             code, message = "DIGEST_MISMATCH", "it was about another action."
         else:
-            code, message = "DECISION_REFUSED", "the audit store has the reason."
+            code = "DECISION_REFUSED"
+            message = "it did not end the request: the audit store says why, or that more have to."
         return DecisionAnswer(accepted=False, request_id=request_id, code=code, message=message)
 
 

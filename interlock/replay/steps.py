@@ -152,6 +152,8 @@ class Decided(_Step):
     comment: str = ""
     arguments: dict[str, Any] | None = None
     result: Any = None
+    missing: int = Field(default=0, exclude_if=lambda missing: not missing)
+    """Approvals of other people that were still needed after it, as far as the history shows it."""
     code: str = ""
     """Of a refusal. A signal gets no answer, so for signals it is what the history shows."""
     message: str = ""
@@ -360,6 +362,7 @@ def decision_step(
         comment=str(decision.get("comment", "")),
         arguments=decision.get("arguments"),
         result=decision.get("result"),
+        missing=answer.missing,
         code=answer.code,
         message=answer.message,
     )

@@ -73,24 +73,33 @@ def _note(run: Run, request: ApprovalRequest, moment: Moment) -> Notice:
     """Record a moment and return what people are told."""
     now = max(workflow.now(), moment.at)  # a timer may be early by less than a millisecond
     seen = run.desk.request_at(request.id, now)
+    notice = Notice(
+        kind=moment.what,
+        workflow_id=run.workflow_id,
+        request_id=request.id,
+        subject=request.tool or request.kind,
+        agent=request.agent,
+        tenant=request.tenant,
+        risk=request.risk,
+        tier=seen.tier,
+        missing=seen.tier.quorum - len(seen.votes),
+    )
     run.note(
         "decision",
-        request.tool or request.kind,
+        notice.subject,
         _OUTCOMES[moment.what],
         now,
         request=request.id,
-        tier=seen.tier.tier,
-        who=list(seen.tier.who),
-        until=seen.tier.until.isoformat(),
+        tier=notice.tier.tier,
+        who=list(notice.tier.who),
+        until=notice.tier.until.isoformat(),
     )
-    return Notice(kind=moment.what, workflow_id=run.workflow_id, request=seen)
+    return notice
 
 
 async def _tell(run: Run, notice: Notice) -> None:
-    request = notice.request
-    subject = request.tool or request.kind
     try:
-        await calls.notify(notice, summary=f"{notice.kind} of {subject}")
+        await calls.notify(notice, summary=f"{notice.kind} of {notice.subject}")
     except InterlockError as error:  # nobody was told; the request waits all the same
-        why = error.message
-        run.note("decision", subject, "not told", workflow.now(), request=request.id, why=why)
+        about = {"request": notice.request_id, "why": error.message}
+        run.note("decision", notice.subject, "not told", workflow.now(), **about)

@@ -10,6 +10,7 @@ import pytest
 from interlock.errors import RunNotFound
 from interlock.replay import Step, StepReader, follow, read_steps, totals
 from interlock.replay.steps import (
+    ActivityRan,
     Asked,
     Decided,
     Ended,
@@ -20,6 +21,7 @@ from interlock.replay.steps import (
     Received,
     Started,
     ToolCalled,
+    Withdrawn,
 )
 from interlock.testing import WorkerEnv
 from interlock.workflows.contract import Usage
@@ -129,6 +131,21 @@ def test_decisions_that_did_not_count_say_why() -> None:
     ended = steps[-1]
     assert isinstance(ended, Ended)
     assert (ended.status, ended.result["reason"]) == ("cancelled", "enough")
+
+
+def test_a_review_by_several_reads_as_what_each_of_them_did() -> None:
+    """A vote says how many are missing; each request is its own; reminders are shown, signatures not."""
+    steps = read_steps(golden("tiers").events)
+    decided = [step for step in steps if isinstance(step, Decided)]
+    assert [(step.verb, step.reviewer, step.accepted, step.missing) for step in decided] == [
+        ("approve", "ann", True, 1),
+        ("edit", "lea", True, 0),
+        ("approve", "luc", True, 0),
+    ]
+    assert [step.tool for step in steps if isinstance(step, Asked)] == ["pay", "pay"]
+    told = [step.name for step in steps if isinstance(step, ActivityRan)]
+    assert told == ["approvals.notify"] * 3
+    assert not any(isinstance(step, Withdrawn) for step in steps)
 
 
 def test_a_failed_run_ends_with_its_code() -> None:

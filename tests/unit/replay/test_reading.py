@@ -11,6 +11,7 @@ from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
+from interlock.approvals import DecisionAnswer
 from interlock.models.tool_calls import made_id
 from interlock.replay import Step, StepReader
 from interlock.replay.answers import call_steps
@@ -298,6 +299,17 @@ def test_the_first_signal_that_fits_is_the_one_that_counted() -> None:
         (2, "ALREADY_DECIDED"),
         (4, "ALREADY_DECIDED"),
     ]
+
+
+def test_a_request_that_had_a_vote_may_expire_all_the_same() -> None:
+    """One of two approvals does not end it."""
+    decisions = Decisions()
+    decisions.memo(1, NOON, [REQUEST])
+    vote = DecisionAnswer(accepted=True, request_id=REQUEST, missing=1)
+    (step,) = decisions.update(2, NOON, FITS, vote)
+    assert (step.accepted, step.missing) == (True, 1)
+    _, (gone,) = decisions.memo(3, NOON, [])
+    assert isinstance(gone, Withdrawn)
 
 
 def test_reasons_of_refused_signals() -> None:
