@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from interlock.approvals import ApprovalRequest
+from interlock.approvals import ApprovalRequest, DecisionAnswer
 from interlock.approvals.signatures import DecisionSigner
-from interlock.audit import EventFilter
+from interlock.audit import EventFilter, LedgerState
 from interlock.testing import WorkerEnv, worker_env
 from interlock.testing.env import Handle
 from tests.graphs import PAID, shopper
+from tests.resets import numbers_of, reset
 from tests.workflow.people import (
     ANN,
     BEN,
@@ -31,7 +33,16 @@ from tests.workflow.people import (
     signed,
 )
 
-NAMES = ("well signed", "wrong words", "click click", "elsewhere", "half proven", "by signal")
+NAMES = (
+    "well signed",
+    "wrong words",
+    "click click",
+    "elsewhere",
+    "half proven",
+    "by signal",
+    "once more",
+    "too late",
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -157,3 +168,34 @@ async def test_a_signal_is_verified_too(env: WorkerEnv) -> None:
     events = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="refusal"))
     assert [event.name for event in events] == ["FORGED"]
     await env.replay(handle)
+
+
+async def test_a_reset_that_applies_an_old_approval_again_pays_once(env: WorkerEnv) -> None:
+    """It is the same person's word on the same action of the same run, whose effect is made already."""
+    handle, action = await asked(env, "once more")
+    await handle.signal("decide", signed(action, ANN))
+    await env.result(handle)
+    assert PAID["once more"] == [7]
+    run = env.client.get_workflow_handle(handle.id, run_id=handle.result_run_id)
+    first, *_ = await numbers_of(run, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+    again = await reset(env.client, run, first, reapply=True)
+    assert (await again.result())["reply"] == "Done."
+    assert len(await numbers_of(again, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)) == 1
+    assert PAID["once more"] == [7]
+
+
+async def test_a_decision_while_the_run_is_cancelled_pays_nothing_or_once(env: WorkerEnv) -> None:
+    """Whichever comes first counts; what was accepted before the run was stopped is not made after."""
+    handle, action = await asked(env, "too late")
+    cancelled, answer = await asyncio.gather(
+        handle.signal("cancel_run", "enough"),
+        send(handle, signed(action, ANN)),
+        return_exceptions=True,
+    )
+    assert cancelled is None
+    result = await env.result(handle)
+    assert result.status == "cancelled"
+    accepted = isinstance(answer, DecisionAnswer) and answer.accepted
+    assert len(PAID["too late"]) <= int(accepted)
+    rows = await env.app.ledger.rows(workflow_id=handle.id)
+    assert [row.state for row in rows] in ([], [LedgerState.DONE], [LedgerState.FAILED])
