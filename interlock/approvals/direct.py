@@ -17,10 +17,11 @@ from pydantic import BaseModel
 
 from interlock.approvals.contract import ApprovalRequest
 from interlock.approvals.desk import Cast, Desk, Ruling, read_decision
+from interlock.approvals.edits import counts_for, is_enough, told_of_edit
 from interlock.approvals.grants import grant_of
 from interlock.approvals.judge import Judge
 from interlock.approvals.policy import Policy
-from interlock.approvals.tiers import asked_tiers, counts_for, is_enough
+from interlock.approvals.tiers import asked_tiers
 from interlock.audit.contract import Effects
 from interlock.canonical import digest
 from interlock.context import CallContext
@@ -38,6 +39,7 @@ from interlock.tools.contract import (
     Ask,
     AskedAction,
     Grant,
+    NotedResult,
     ToolCall,
     ToolContract,
     Verdict,
@@ -112,12 +114,14 @@ class DirectTools:
         given = await self._review(found, canonical, verdict, call_id)
         if given.grant is None:
             return given.answer
-        return await self._run(found, given.arguments, given.verdict, given.grant, call_id)
+        result = await self._run(found, given.arguments, given.verdict, given.grant, call_id)
+        return NotedResult(result, given.note) if given.note and tool_call_id else result
 
     async def _review(
         self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, call_id: str
     ) -> _Given:
         """Ask until it is decided, also about what an edit made of it; see `workflows.review`."""
+        seen, note = arguments, ""
         votes: tuple[Cast, ...] = ()
         while True:
             request = self._request(tool, arguments, verdict, call_id)
@@ -126,16 +130,19 @@ class DirectTools:
             if decision.verb == "respond":
                 return _Given(arguments, verdict, None, decision.result)
             if decision.verb == "approve":
-                return _Given(arguments, verdict, self._grant_for(request, ruling, ruling.votes))
+                grant = self._grant_for(request, ruling, ruling.votes)
+                return _Given(arguments, verdict, grant, note=note)
             asked = AskedAction(arguments=arguments, policy=verdict.policy)
             arguments = tool.validate_arguments(decision.arguments)
             verdict = await self._judge(tool, arguments)
             after, vote = verdict.ask or Ask(), Cast(decision, asked)
+            note = told_of_edit(seen, arguments, decision.comment)
             if verdict.outcome != "ask" or is_enough(before, after, ruling):
                 edited = request.model_copy(
                     update={"digest": self._digest(tool, arguments, verdict)}
                 )
-                return _Given(arguments, verdict, self._grant_for(edited, ruling, (vote,)))
+                grant = self._grant_for(edited, ruling, (vote,))
+                return _Given(arguments, verdict, grant, note=note)
             votes = (vote,) if counts_for(after, decision) else ()
 
     async def _judge(self, tool: Tool, arguments: dict[str, Any]) -> Verdict:
@@ -260,6 +267,8 @@ class _Given(NamedTuple):
     verdict: Verdict
     grant: Grant | None
     answer: Any = None
+    note: str = ""
+    """What the model is told of an edit."""
 
 
 class _LogicalCalls:

@@ -1,4 +1,4 @@
-"""Whom a request asks, one tier after the other, and whether an edit needs more of them. Pure."""
+"""Whom a request asks, one tier after the other. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from interlock.approvals.contract import ApprovalRequest, AskedTier, Decision, Kind
-from interlock.approvals.desk import Ruling
-from interlock.approvals.identity import is_among
+from interlock.approvals.contract import ApprovalRequest, AskedTier, Kind
 from interlock.approvals.people import Role
 from interlock.tools.contract import Ask, Tier
 
@@ -51,31 +49,6 @@ def asked_tiers(
             )
         )
     return tuple(found)
-
-
-def is_enough(before: Ask, after: Ask, ruling: Ruling) -> bool:
-    """Whether the word of the one who edited is all that is asked for on the edited action.
-
-    Args:
-        before: On what terms the action was asked.
-        after: On what terms the edited one is asked.
-        ruling: The edit.
-    """
-    tier = ruling.tier
-    if tier.quorum == 1 and before == after:
-        return True
-    if after.quorum > 1:
-        return False
-    if ruling.decision.by is None:
-        return (after.tier, who_may("action", after)) == (tier.tier, tier.who)
-    return is_among(ruling.decision.by, who_may("action", after))
-
-
-def counts_for(after: Ask, edit: Decision) -> bool:
-    """Whether an edit is also an approval of the edited action: its author is asked about it, too."""
-    if after.quorum == 1:
-        return False
-    return edit.by is None or is_among(edit.by, who_may("action", after))
 
 
 def asks_for_more(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
 from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest
 from interlock.approvals.desk import Cast, Ruling
-from interlock.approvals.tiers import counts_for, is_enough
+from interlock.approvals.edits import counts_for, is_enough, told_of_edit
 from interlock.errors import ActionDenied, ApprovalExpired
 from interlock.tools.contract import Ask, AskedAction, Risk, Verdict, action_digest
 from interlock.tools.definition import Tool
@@ -15,9 +14,6 @@ from interlock.workflows import calls
 from interlock.workflows.contract import Granted
 from interlock.workflows.gate import Gate, Replaced
 from interlock.workflows.run import Run
-
-_SHOWN = 200
-"""Characters of a value that the model is told."""
 
 
 class Action(NamedTuple):
@@ -111,7 +107,7 @@ class Review:
                 break
             edited, asks = await self._edited(action, decision.arguments)
             vote = Cast(decision, AskedAction(arguments=action.arguments, policy=action.policy))
-            note = _told(seen.arguments, edited.arguments, decision.comment)
+            note = told_of_edit(seen.arguments, edited.arguments, decision.comment)
             if not asks or is_enough(action.asked_on, edited.asked_on, ruling):
                 granted = self._granted(edited, request, ruling, (vote,), note)
                 return Reviewed(decision, edited.arguments, granted, edited=True)
@@ -196,18 +192,3 @@ class Review:
 
 def _denied(name: str, verdict: Verdict) -> ActionDenied:
     return ActionDenied(f"{name!r} is not allowed: {verdict.reason} Do not ask for it again.")
-
-
-def _told(old: dict[str, Any], new: dict[str, Any], comment: str) -> str:
-    """Return what the model is told of an edit."""
-    keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
-    changes = "; ".join(f"{key}: {_shown(old, key)} -> {_shown(new, key)}" for key in keys)
-    why = f" Why: {comment}" if comment else ""
-    return f"A reviewer changed this call before it was made: {changes or 'nothing'}.{why}"
-
-
-def _shown(values: dict[str, Any], key: str) -> str:
-    if key not in values:
-        return "(nothing)"
-    text = json.dumps(values[key], ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -22,6 +22,7 @@ SAFE = (
     "interlock/*/contract.py",
     "interlock/workflows/*.py",
     "interlock/approvals/desk.py",
+    "interlock/approvals/edits.py",
     "interlock/approvals/grants.py",
     "interlock/approvals/identity.py",
     "interlock/approvals/people.py",

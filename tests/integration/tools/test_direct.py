@@ -15,7 +15,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 from langgraph.types import Command, interrupt
 
-from interlock.approvals import Decision, RiskPolicy
+from interlock.approvals import Ask, Decision, RiskPolicy, Verdict
 from interlock.approvals.direct import DirectTools
 from interlock.approvals.rule_policy import load_rules
 from interlock.audit.contract import EffectFilter
@@ -61,6 +61,38 @@ def opened(port: DirectTools) -> Iterator[None]:
         yield
     finally:
         TOOL_PORT.reset(token)
+
+
+class TwoPeople:
+    """Asks two people about every call."""
+
+    version = "0" * 12
+
+    def judge(self, contract: Any, arguments: Any, risk: Risk, facts: Any = None) -> Verdict:
+        """Ask."""
+        terms = {"risk": risk, "policy": self.version, "ask": Ask(quorum=2)}
+        return Verdict(outcome="ask", reason="Two people.", **terms)
+
+
+class Answers:
+    """Decides with one word after the other, and keeps what it was asked."""
+
+    def __init__(self, *words: dict[str, Any]) -> None:
+        self.words = list(words)
+        self.voters: list[list[str]] = []
+
+    def __call__(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.voters.append([vote["reviewer"] for vote in request["votes"]])
+        return self.words.pop(0)
+
+
+@contextmanager
+def by_two(bench: Bench, pay: Tool, answers: Answers) -> Iterator[None]:
+    """Open a port whose policy asks two people."""
+    gateway, terms = bench.gateway(pay), {"deadline_seconds": 60, "grant_seconds": 60}
+    port = DirectTools(gateway, TwoPeople(), CONTEXT, clock=bench.clock, ask=answers, **terms)
+    with opened(port):
+        yield
 
 
 @pytest.fixture
@@ -244,6 +276,31 @@ async def test_a_decision_that_does_not_count_makes_no_call(
     with opened(answering(bench, pay, decision)), pytest.raises(error):
         await pay.ainvoke({"amount": 10})
     assert bench.shop.attempts == 0
+
+
+async def test_two_people_are_asked_one_after_the_other(bench: Bench, pay: Tool) -> None:
+    """The second sees the first's vote; the same one twice is refused, and nothing is paid."""
+    ann, ben = ({"verb": "approve", "reviewer": name} for name in ("ann", "ben"))
+    answers = Answers(ann, ben)
+    with by_two(bench, pay, answers):
+        assert await pay.ainvoke({"amount": 7}) == {"paid": 7}
+    assert answers.voters == [[], ["ann"]]
+    with by_two(bench, pay, Answers(ann, ann)), pytest.raises(DecisionRefused) as refused:
+        await pay.ainvoke({"amount": 8})
+    assert refused.value.details["refusal"] == "ALREADY_VOTED"
+    assert len(bench.shop.paid) == 1
+
+
+async def test_an_edit_is_one_of_the_two_and_told_to_a_model(bench: Bench, pay: Tool) -> None:
+    """The edited action is asked about again, and paid once somebody else agrees."""
+    edit = {"verb": "edit", "arguments": {"amount": 8}, "reviewer": "ann", "comment": "half"}
+    answers = Answers(edit, {"verb": "approve", "reviewer": "ben"})
+    call = {"type": "tool_call", "name": "pay", "id": "c1", "args": {"amount": 16}}
+    with by_two(bench, pay, answers):
+        message = await pay.ainvoke(call)
+    assert answers.voters == [[], ["ann"]]
+    assert [amount for _, amount in bench.shop.paid] == [8]
+    assert "amount: 16 -> 8. Why: half" in message.content
 
 
 async def test_attempts_are_made_here(bench: Bench, pay: Tool) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from interlock.approvals.contract import AskedTier, Decision
 from interlock.approvals.desk import Cast, Desk
+from interlock.approvals.edits import counts_for, is_enough, told_of_edit
 from interlock.approvals.identity import refuse_person
 from interlock.approvals.people import Person
 from interlock.approvals.signatures import DecisionSigner, SigningKey
-from interlock.approvals.tiers import asked_tiers, asks_for_more, counts_for, is_enough
+from interlock.approvals.tiers import asked_tiers, asks_for_more
 from interlock.tools.contract import Ask, AskedAction, Tier
 from tests.unit.approvals.test_desk import NOW, request
 
@@ -247,3 +248,17 @@ def test_people_that_nobody_can_compare_are_not_more() -> None:
     for who, more in ((("reviewer",), False), (("board",), False), (("lead",), True)):
         asked = asked_tiers("action", Ask(quorum=2, who=who), NOW, HOUR)
         assert asks_for_more(escalated, asked, "deny") is more
+
+
+def test_the_model_is_told_what_was_changed_and_why() -> None:
+    """What is new, what is gone and what is other; long values are cut."""
+    old = {"amount": "98.00", "note": "x" * 300, "to": "ann"}
+    told = told_of_edit(old, {"amount": "89.00", "to": "ann", "by": 1}, "as on the invoice")
+    assert told == (
+        "A reviewer changed this call before it was made: "
+        f'amount: "98.00" -> "89.00"; note: "{"x" * 199}... -> (nothing); by: (nothing) -> 1. '
+        "Why: as on the invoice"
+    )
+    assert told_of_edit(old, old, "") == (
+        "A reviewer changed this call before it was made: nothing."
+    )
