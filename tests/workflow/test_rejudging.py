@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
 import pytest_asyncio
+from langchain.agents.middleware import HumanInTheLoopMiddleware
 from temporalio.client import Client
 
 from interlock.approvals import ApprovalRequest, Ask
@@ -16,7 +18,7 @@ from tests.graphs import PAID, shopper
 from tests.workflow.changing import changing
 from tests.workflow.people import ANN, BEN, SIGNED, decide, paying
 
-NAMES = ("more people", "less people", "nobody at all")
+NAMES = ("more people", "less people", "nobody at all", "in between")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -25,17 +27,22 @@ async def env(server: Client, tmp_path_factory: Any) -> AsyncIterator[WorkerEnv]
     async with worker_env(
         server,
         tmp_path_factory.mktemp("rejudged"),
-        agents=[shopper()],
+        agents=[
+            shopper(),
+            shopper(HumanInTheLoopMiddleware(interrupt_on={"pay": True}), name="reviewed"),
+        ],
         script={"conversations": {name: paying(name, 7) for name in NAMES}},
         approvals={**SIGNED, "policy": "tests.workflow.changing:changing"},
     ) as running:
         yield running
 
 
-async def asked(env: WorkerEnv, name: str, on: Ask) -> tuple[Handle, ApprovalRequest]:
+async def asked(
+    env: WorkerEnv, name: str, on: Ask, agent: str = "shopper"
+) -> tuple[Handle, ApprovalRequest]:
     """A run that waits on some terms."""
     changing.now = on
-    handle = await env.start("shopper", name)
+    handle = await env.start(agent, name)
     (action,) = await env.pending(handle)
     return handle, action
 
@@ -47,19 +54,22 @@ async def rejudged(handle: Handle, policy: Ask | str) -> list[str]:
     return [item["outcome"] for item in answer["requests"]]
 
 
-async def test_it_may_ask_for_more_people(env: WorkerEnv) -> None:
+@pytest.mark.parametrize(
+    ("agent", "name"), [("shopper", "more people"), ("reviewed", "in between")]
+)
+async def test_it_may_ask_for_more_people(env: WorkerEnv, agent: str, name: str) -> None:
     """The request is put anew, with a digest of its own; what was signed for the old one is void."""
-    handle, action = await asked(env, "more people", Ask())
+    handle, action = await asked(env, name, Ask(), agent)
     assert await rejudged(handle, Ask(quorum=2)) == ["asked anew"]
     (again,) = await env.open_requests(handle)
     assert (again.tier.quorum, again.arguments) == (2, action.arguments)
     assert again.digest != action.digest
     assert (await decide(handle, action, ANN)).code == "ALREADY_DECIDED"
     assert (await decide(handle, again, ANN)).missing == 1
-    assert PAID["more people"] == []
+    assert PAID[name] == []
     assert (await decide(handle, again, BEN)).accepted
     assert (await env.result(handle)).reply == "Done."
-    assert PAID["more people"] == [7]
+    assert PAID[name] == [7]
     events = await env.app.audit.events(EventFilter(workflow_id=handle.id, kind="decision"))
     outcomes = ["requested", "replaced", "requested", "voted", "approve"]
     assert [event.outcome for event in events] == outcomes
