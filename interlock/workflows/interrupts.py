@@ -19,7 +19,6 @@ from interlock.canonical import digest, jsonable
 from interlock.errors import ActionDenied, ApprovalExpired, BadArguments
 from interlock.tools.contract import Risk
 from interlock.tools.definition import Tool
-from interlock.workflows.contract import Granted
 from interlock.workflows.gate import Gate, question_digest
 from interlock.workflows.review import Action, Review, Reviewed
 from interlock.workflows.run import Run
@@ -138,16 +137,11 @@ class Interrupts:
             reviewed = await self._review.decide(asked)
         except (ActionDenied, ApprovalExpired) as error:
             return _refusing(action, error)
-        if reviewed.granted is not None:
-            self._keep(action, reviewed, reviewed.granted)
+        given = reviewed.granted
+        if given is not None:
+            digest = self._review.digest(action.name, given.arguments, given.policy)
+            self._run.logical_calls.grant(action.call_id, digest, given)
         return _langchain_decision(action.name, reviewed)
-
-    def _keep(self, action: _Action, reviewed: Reviewed, granted: Granted) -> None:
-        """Record what was granted where the tool door will look: under the verdict that it knows."""
-        name, arguments, known = action.name, reviewed.arguments, self._run.logical_calls
-        verdict = known.verdict(action.call_id, name, arguments)
-        policy = verdict.policy if verdict else granted.policy
-        known.grant(action.call_id, self._review.digest(name, arguments, policy), granted)
 
     async def _asked(self, action: _Action) -> Action:
         """Return what people are asked: on the policy's terms, when it asks about the call too.
@@ -165,10 +159,11 @@ class Interrupts:
             risk=tool.risk_of(arguments) if tool else Risk.HIGH,
             policy=self._run.terms.policy,
             allowed=action.allowed,
+            is_early=True,
         )
         if tool is None or action.name in self._run.terms.judged_with_call:
             return asked
-        verdict = await self._review.judge(tool, arguments, action.call_id)
+        verdict = await self._review.judge_early(tool, arguments)
         asked = asked._replace(risk=verdict.risk, policy=verdict.policy)
         if verdict.outcome != "ask":
             return asked

@@ -30,6 +30,8 @@ class Action(NamedTuple):
     """Version of the policy that its digest is made with."""
     allowed: tuple[str, ...]
     terms: Ask | None = None
+    is_early: bool = False
+    """Nobody makes the call yet: whoever does judges it, too, in their node."""
 
     @property
     def asked_on(self) -> Ask:
@@ -65,12 +67,22 @@ class Review:
         name, known = tool.contract.name, self._run.logical_calls
         verdict = known.verdict(call_id, name, arguments)
         if verdict is None:
-            request = JudgeRequest(tool=name, arguments=arguments, context=self._run.context())
-            verdict = await calls.judge(request, summary=f"verdict on {name}")
+            verdict = await self._verdict(name, arguments)
             known.judged(call_id, name, arguments, verdict)
-        if verdict.outcome == "deny":
-            raise _denied(name, verdict)
-        return verdict
+        return _not_denied(name, verdict)
+
+    async def judge_early(self, tool: Tool, arguments: dict[str, Any]) -> Verdict:
+        """Return the verdict on a call that nobody makes yet. It does not stand for the call's own.
+
+        Raises:
+            ActionDenied: it is a denial.
+        """
+        name = tool.contract.name
+        return _not_denied(name, await self._verdict(name, arguments))
+
+    async def _verdict(self, name: str, arguments: dict[str, Any]) -> Verdict:
+        request = JudgeRequest(tool=name, arguments=arguments, context=self._run.context())
+        return await calls.judge(request, summary=f"verdict on {name}")
 
     def digest(self, name: str, arguments: dict[str, Any], policy: str) -> str:
         """Return the digest that decisions on an action are bound to."""
@@ -149,10 +161,10 @@ class Review:
         Raises:
             ActionDenied: that policy does not allow it.
         """
-        if verdict.outcome == "deny":
-            call_id, name = action.call_id, action.name
-            self._run.logical_calls.judged(call_id, name, action.arguments, verdict)
-            raise _denied(name, verdict)
+        if verdict.outcome == "deny" and not action.is_early:
+            known = self._run.logical_calls
+            known.judged(action.call_id, action.name, action.arguments, verdict)
+        _not_denied(action.name, verdict)
         return action._replace(
             why=verdict.reason, risk=verdict.risk, policy=verdict.policy, terms=verdict.ask
         )
@@ -162,7 +174,10 @@ class Review:
         if action.tool is None:
             return action._replace(arguments=arguments), False
         checked = action.tool.validate_arguments(arguments)
-        verdict = await self.judge(action.tool, checked, action.call_id)
+        if action.is_early:
+            verdict = await self.judge_early(action.tool, checked)
+        else:
+            verdict = await self.judge(action.tool, checked, action.call_id)
         edited = action._replace(
             arguments=checked,
             why=verdict.reason,
@@ -190,5 +205,7 @@ class Review:
         )
 
 
-def _denied(name: str, verdict: Verdict) -> ActionDenied:
-    return ActionDenied(f"{name!r} is not allowed: {verdict.reason} Do not ask for it again.")
+def _not_denied(name: str, verdict: Verdict) -> Verdict:
+    if verdict.outcome == "deny":
+        raise ActionDenied(f"{name!r} is not allowed: {verdict.reason} Do not ask for it again.")
+    return verdict
