@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.approvals.contract import ApprovalRequest, Rejudged
-from interlock.tools.contract import Grant, Verdict
+from interlock.tools.contract import Ask, Grant, Verdict
 
 RunState = Literal["running", "waiting", "idle", "completed", "failed", "cancelled"]
 """running: the graph moves. waiting: a person has to decide. idle: a conversation waits for a
@@ -143,6 +143,8 @@ class Granted(_Data):
     """Version of the policy that the grant's digest was made with."""
     note: str = Field(default="", exclude_if=lambda note: not note)
     """What the model is told of an edit."""
+    asked_on: Ask | None = Field(default=None, exclude_if=lambda terms: terms is None)
+    """On what terms, when people were asked before the call was made: it holds for no others."""
 
 
 class Ruled(_Data):

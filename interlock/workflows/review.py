@@ -202,6 +202,7 @@ class Review:
             grant=self._gate.grant(asked, ruling, votes),
             policy=action.policy,
             note=note,
+            asked_on=action.asked_on if action.is_early else None,
         )
 
 

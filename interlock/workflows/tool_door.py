@@ -17,6 +17,7 @@ from interlock.errors import (
     UnknownTool,
 )
 from interlock.tools.contract import (
+    Ask,
     NotedResult,
     Risk,
     ToolCall,
@@ -151,7 +152,7 @@ class ToolDoor:
         name = tool.contract.name
         digest = self._review.digest(name, arguments, verdict.policy)
         given = self._run.logical_calls.granted(call_id, digest)
-        if given is None:
+        if given is None or given.asked_on not in (None, verdict.ask or Ask()):
             action = Action(
                 call_id=call_id,
                 name=name,

@@ -55,6 +55,7 @@ rules:
   - {name: ladder, tool: pay, when: "args.amount > 100", then: {ask: {tier: desk}}}
   - {name: default, tool: pay, when: "args.amount > 50", then: {ask: {tier: lead, on_timeout: allow}}}
   - {name: months, tool: pay, when: "args.amount > 40", then: {ask: {deadline: 90d, remind_every: 1h}}}
+  - {name: node, tool: pay, when: "args.amount == 39 && context.node == 'tools'", then: {ask: {tier: lead}}}
   - {name: two, tool: pay, when: "args.amount > 20", then: {ask: {quorum: 2}}}
   - {name: one, tool: pay, then: {ask: {tier: owner}}}
 """
@@ -84,6 +85,7 @@ NAMES: dict[str, tuple[int, ...]] = {
     "asked by both": (107,),
     "edited by both": (108,),
     "denied by one": (901,),
+    "by node": (39,),
 }
 
 
@@ -289,6 +291,20 @@ async def test_a_middleware_asks_on_the_terms_of_the_policy(world: World) -> Non
     assert (await decide(handle, action, BEN)).missing == 0
     assert await paid_after(world, handle, "asked by both") == [107]
     assert [outcome for outcome, _, _ in await noted(world, handle)].count("requested") == 1
+
+
+async def test_a_decision_on_other_terms_is_no_decision_on_the_call(world: World) -> None:
+    """A rule about the node that makes the call asks others than the middleware could know of."""
+    handle, action = await asked(world, "by node", "reviewed")
+    assert (action.tier.tier, action.tier.quorum) == ("", 2)
+    await decide(handle, action, ANN)
+    await decide(handle, action, BEN)
+    while (found := (await waiting(world, handle))[0]).id == action.id:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)  # a query cannot be awaited
+    assert (found.tier.tier, found.node) == ("lead", "tools")
+    assert PAID["by node"] == []
+    assert (await decide(handle, found, LEA)).accepted
+    assert await paid_after(world, handle, "by node") == [39]
 
 
 async def test_an_edit_through_a_middleware_is_judged_too(world: World) -> None:
