@@ -15,11 +15,11 @@ from demo.story import Ending, tell
 from interlock.cli.failures import USAGE, exit_code, report, show
 from interlock.cli.leaving import leave
 from interlock.cli.output import Output
-from interlock.cli.runs import Runs
 from interlock.connection import connect, data_folder, note_server
 from interlock.errors import InterlockError
 from interlock.models.catalogue import ModelFile
 from interlock.models.files import list_files, pull
+from interlock.runs.client import Runs
 from interlock.server import running_server
 from interlock.settings import Settings, load_settings
 from tools.service.seed import seed

@@ -14,8 +14,8 @@ from demo.processes import Worker
 from interlock.cli import requests
 from interlock.cli.follow import Follower, Outcome
 from interlock.cli.output import Output
-from interlock.cli.runs import Runs
 from interlock.replay.steps import Decided, Step
+from interlock.runs.client import Runs
 
 MESSAGE = "My order A-1042 arrived broken, I want my money back."
 ORDER = "A-1042"

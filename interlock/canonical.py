@@ -9,6 +9,7 @@ numbers cannot hold them.
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import rfc8785
@@ -56,3 +57,10 @@ def _bounded(value: Any) -> Any:
     if isinstance(value, list):
         return [_bounded(item) for item in value]
     return value
+
+
+def compact(data: Any, limit: int = 0) -> str:
+    """Return `data` as JSON on one line, cut after `limit` characters; text stays as it is."""
+    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, default=str)
+    text = " ".join(text.split()) if limit else text
+    return text if not limit or len(text) <= limit else f"{text[: limit - 1]}…"

@@ -27,6 +27,10 @@ The tree::
     │   ├── RunFinished         RUN_FINISHED
     │   ├── RunCancelled        RUN_CANCELLED
     │   ├── NotAConversation    NOT_A_CONVERSATION
+    │   ├── NotSignedIn         NOT_SIGNED_IN
+    │   ├── NotAllowed          NOT_ALLOWED
+    │   ├── RequestNotFound     REQUEST_NOT_FOUND
+    │   ├── TooManyRequests     TOO_MANY_REQUESTS
     │   └── LimitReached        LIMIT_REACHED
     ├── DeveloperError        whoever writes the agent, the tools or the configuration acts
     │   ├── ConfigError         CONFIG_INVALID
@@ -261,6 +265,31 @@ class NotAConversation(CallerError):
     """A message was sent to a run that was not started as a conversation."""
 
     code = "NOT_A_CONVERSATION"
+
+
+class NotSignedIn(CallerError):
+    """Nobody is signed in, or what was shown for it does not hold."""
+
+    code = "NOT_SIGNED_IN"
+
+
+class NotAllowed(CallerError):
+    """Whoever is signed in has no role for this."""
+
+    code = "NOT_ALLOWED"
+
+
+class RequestNotFound(CallerError):
+    """No open request has that key."""
+
+    code = "REQUEST_NOT_FOUND"
+
+
+class TooManyRequests(CallerError):
+    """Somebody asks more often than the inbox answers."""
+
+    code = "TOO_MANY_REQUESTS"
+    retryable = True
 
 
 class LimitReached(CallerError):

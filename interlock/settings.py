@@ -176,6 +176,76 @@ class LimitSettings(_Section):
     )
 
 
+class PersonSettings(_Section):
+    """One person or machine that may sign in."""
+
+    subject: str = Field(
+        min_length=1,
+        description="Who it is: the `sub` of the identity provider, or a name of your own.",
+    )
+    name: str = Field("", description="What others see of it; unset: the subject.")
+    roles: list[str] = Field(
+        default_factory=list,
+        description="caller, reviewer, operator, admin, and roles of your own.",
+    )
+    tenants: list[str] = Field(
+        default_factory=list, description="Tenants whose requests and runs it sees; '*' for all."
+    )
+
+
+class InboxSettings(_Section):
+    """Where `interlock inbox` serves, and for how long one stays signed in."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8321, ge=0, description="Port to listen on; 0 for any free one.")
+    public_url: str | None = Field(
+        None,
+        description="https://... under which people reach it, behind what ends TLS; unset: http on this machine only.",
+    )
+    session_seconds: float = Field(
+        8 * 3600.0, gt=0, description="How long one stays signed in on the pages."
+    )
+    link_seconds: float = Field(
+        600.0, gt=0, description="How long a printed link for signing in can be used."
+    )
+    refresh_seconds: float = Field(
+        1.0, gt=0, description="How often the queue is read anew from Temporal."
+    )
+    requests_per_minute: int = Field(
+        600, ge=1, description="Requests of one person, or of one key."
+    )
+    logins_per_minute: int = Field(10, ge=1, description="Attempts to sign in from one address.")
+
+
+class OidcSettings(_Section):
+    """Signing in by an OpenID Connect provider, and bearer tokens of its making."""
+
+    issuer: str | None = Field(
+        None, description="The provider's issuer URL; unset: nobody signs in that way."
+    )
+    client_id: str = Field("", description="The inbox's id at the provider.")
+    client_secret_env: str | None = Field(
+        None,
+        description="Environment variable with the client's secret; unset: a public client.",
+    )
+    audience: str = Field(
+        "", description="`aud` of bearer tokens for the API; unset: the client id."
+    )
+    scopes: list[str] = Field(
+        default_factory=lambda: ["openid", "profile"], description="Scopes to ask for."
+    )
+    name_claim: str = Field("name", description="Claim with the name that others see.")
+    roles_claim: str = Field("roles", description="Claim with the roles, a text or a list.")
+    tenants_claim: str = Field("tenants", description="Claim with the tenants, a text or a list.")
+    roles: dict[str, str] = Field(
+        default_factory=dict,
+        description="Roles by values of the claim, for a provider with names of its own; others count for nothing then.",
+    )
+    tenants: dict[str, str] = Field(
+        default_factory=dict, description="Tenants by values of the claim, in the same way."
+    )
+
+
 class Settings(BaseSettings):
     """All settings of a deployment."""
 
@@ -213,6 +283,12 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     limits: LimitSettings = LimitSettings()
+    people: list[PersonSettings] = Field(
+        default_factory=list,
+        description="Who may sign in, as `[[people]]`; of a person named here the claims do not count.",
+    )
+    inbox: InboxSettings = InboxSettings()
+    oidc: OidcSettings = OidcSettings()
     project_dir: Path = Field(
         Path(), description="Folder of interlock.toml; set by `load_settings`."
     )
@@ -283,5 +359,7 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
             annotation = CandidateSettings
         elif part == "keys":
             annotation = KeySettings
+        elif part == "people":
+            annotation = PersonSettings
         model = annotation if annotation is not None else model
     return sorted(set(getattr(model, "model_fields", {})) - {"project_dir"})

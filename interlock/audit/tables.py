@@ -181,9 +181,24 @@ class TurnRow(_Table, table=True):
     expires_at: float = Field(sa_type=Double)
 
 
+class CredentialTableRow(_Table, table=True):
+    """A secret that stands for a person until it expires. Only its digest is kept."""
+
+    __tablename__ = "credential"
+    __table_args__ = (Index(None, "kind", "expires_at"),)
+
+    digest: str = Field(primary_key=True, sa_type=AnyText)
+    kind: str = Field(sa_type=AnyText)
+    label: str = Field(sa_type=AnyText)
+    holder: dict[str, Any] = Field(sa_type=JSON)
+    created_at: datetime
+    expires_at: datetime
+
+
 EVENTS = metadata.tables["audit_event"]
 EFFECTS = metadata.tables["effect"]
 CONSUMED = metadata.tables["consumed_decision"]
 BREAKERS = metadata.tables["breaker"]
 METERS = metadata.tables["limit_meter"]
 TURNS = metadata.tables["limit_turn"]
+CREDENTIALS = metadata.tables["credential"]

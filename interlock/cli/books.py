@@ -14,9 +14,9 @@ from interlock.audit.contract import AuditEvent, EventFilter, LedgerRow, LedgerS
 from interlock.audit.database import Database
 from interlock.audit.ledger import SqlLedger
 from interlock.audit.store import SqlAuditStore
-from interlock.cli.runs import Runs
 from interlock.connection import data_folder
 from interlock.errors import BadInput, DecisionRefused, InterlockError, RunFinished
+from interlock.runs.client import Runs
 from interlock.settings import Settings
 from interlock.tools.contract import outcome_digest
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from interlock.approvals.contract import DecisionAnswer
-    from interlock.cli.runs import OpenRequest, Runs
+    from interlock.runs.client import OpenRequest, Runs
 
 _PANEL = "Reviewers"
 
@@ -184,7 +184,7 @@ def resolve(
 
 async def _list(out: Output, run: str, limit: int, page: int) -> None:
     from interlock.cli.requests import request_lines
-    from interlock.cli.runs import OpenRequest, Runs
+    from interlock.runs.client import OpenRequest, Runs
 
     runs = await Runs.connect()
     if run:
@@ -227,8 +227,8 @@ async def submit(
         InterlockError: the decision does not count, or did not arrive.
     """
     from interlock.cli import requests
-    from interlock.cli.runs import Runs
     from interlock.errors import DecisionRefused
+    from interlock.runs.client import Runs
 
     runs = await Runs.connect()
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from interlock.canonical import compact
 from interlock.cli.options import (
     Comment,
     Json,
@@ -18,7 +19,7 @@ from interlock.cli.options import (
     Reviewer,
     Yes,
 )
-from interlock.cli.output import Output, compact, line, table
+from interlock.cli.output import Output, line, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -207,7 +208,7 @@ def _facts(row: LedgerRow) -> list[tuple[str, str]]:
 async def _resolve(out: Output, effect: str, verb: str, yes: bool, fields: dict[str, Any]) -> None:
     from interlock.cli.books import find_effect, question_of
     from interlock.cli.decision import submit
-    from interlock.cli.runs import Runs
+    from interlock.runs.client import Runs
 
     runs = await Runs.connect()
     row = await find_effect(runs.settings, effect)

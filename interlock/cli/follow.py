@@ -12,8 +12,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from interlock.cli import requests
 from interlock.cli.output import Output
 from interlock.cli.prompts import ask_line
-from interlock.cli.runs import OpenRequest, Runs
-from interlock.cli.steps import step_lines, totals_line
+from interlock.cli.steps import step_lines
 from interlock.errors import (
     InterlockError,
     NoWorker,
@@ -34,6 +33,8 @@ from interlock.replay.steps import (
     Withdrawn,
     totals,
 )
+from interlock.replay.telling import totals_line
+from interlock.runs.client import OpenRequest, Runs
 from interlock.workflows import search
 from interlock.workflows.contract import RunResult, RunStatus
 

@@ -14,8 +14,8 @@ from interlock.cli.output import Output
 
 if TYPE_CHECKING:
     from interlock.app import App
-    from interlock.cli.runs import Runs
     from interlock.memory.contract import KnowledgeReport
+    from interlock.runs.client import Runs
     from interlock.settings import Settings
 
 _WORKFLOW = "KnowledgeRefresh"
@@ -90,8 +90,8 @@ async def fill(out: Output, app: App, tenant: str) -> tuple[KnowledgeReport, int
 
 
 async def _ingest(out: Output, tenant: str) -> None:
-    from interlock.cli.runs import Runs
     from interlock.errors import TemporalUnreachable
+    from interlock.runs.client import Runs
     from interlock.settings import load_settings
 
     settings = load_settings()
@@ -131,8 +131,8 @@ async def _by_worker(out: Output, runs: Runs, tenant: str) -> tuple[KnowledgeRep
     """Let the worker that owns the memory do it, and wait."""
     import uuid
 
-    from interlock.cli.temporal import explained
     from interlock.memory.contract import KnowledgeReport
+    from interlock.runs.meaning import explained
 
     made = f"{_SCHEDULE}-{uuid.uuid4().hex[:8]}"
     with out.working(f"the worker ingests, as workflow {made}"), explained(made):
@@ -153,9 +153,9 @@ async def _by_worker(out: Output, runs: Runs, tenant: str) -> tuple[KnowledgeRep
 async def _schedule(out: Output, every: str, tenant: str) -> None:
     from temporalio.service import RPCError, RPCStatusCode
 
-    from interlock.cli.runs import Runs
-    from interlock.cli.temporal import explained
     from interlock.errors import ConfigError
+    from interlock.runs.client import Runs
+    from interlock.runs.meaning import explained
 
     interval = None if every == "off" else _interval(every)
     runs = await Runs.connect()

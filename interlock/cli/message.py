@@ -12,7 +12,7 @@ from interlock.cli.output import Output
 
 if TYPE_CHECKING:
     from interlock.audit.contract import AuditEvent
-    from interlock.cli.runs import RunSummary
+    from interlock.runs.client import RunSummary
 
 _PANEL = "Runs"
 
@@ -62,8 +62,8 @@ def feedback(
 
 
 async def _send(out: Output, workflow_id: str, message: str) -> None:
-    from interlock.cli.runs import Runs
     from interlock.errors import CallerError, from_code
+    from interlock.runs.client import Runs
 
     runs = await Runs.connect()
     answer = await runs.send(workflow_id, message)
@@ -77,7 +77,7 @@ async def _send(out: Output, workflow_id: str, message: str) -> None:
 
 
 async def _cancel(out: Output, workflow_id: str, reason: str) -> None:
-    from interlock.cli.runs import Runs
+    from interlock.runs.client import Runs
 
     runs = await Runs.connect()
     await runs.cancel(workflow_id, reason)
@@ -91,7 +91,7 @@ async def _feedback(out: Output, workflow_id: str, score: str, comment: str) -> 
     from interlock.app import database_url
     from interlock.audit.database import Database
     from interlock.audit.store import SqlAuditStore
-    from interlock.cli.runs import Runs
+    from interlock.runs.client import Runs
 
     runs = await Runs.connect()
     event = _event(await runs.summary(workflow_id), score, comment)

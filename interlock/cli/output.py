@@ -92,13 +92,6 @@ def to_json(data: Any, *, one_line: bool = False) -> str:
     return json.dumps(plain, ensure_ascii=False, indent=None if one_line else 2)
 
 
-def compact(data: Any, limit: int = 0) -> str:
-    """Return `data` as JSON on one line, cut after `limit` characters; text stays as it is."""
-    text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, default=str)
-    text = " ".join(text.split()) if limit else text
-    return text if not limit or len(text) <= limit else f"{text[: limit - 1]}…"
-
-
 def clean(text: str) -> str:
     """Return `text` with control characters spelled out, so that a terminal obeys none of them."""
     return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

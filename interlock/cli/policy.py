@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from interlock.canonical import compact
 from interlock.cli.options import Json
-from interlock.cli.output import Output, compact, line, table
+from interlock.cli.output import Output, line, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,7 +160,7 @@ def rejudge(
 
 
 async def _rejudge(out: Output, run: str) -> None:
-    from interlock.cli.runs import Runs
+    from interlock.runs.client import Runs
 
     runs = await Runs.connect()
     waiting = [run] if run else [item.workflow_id for item in await runs.open_requests()]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from interlock.canonical import compact
 from interlock.cli.options import Json, RunId
-from interlock.cli.output import Output, compact, line
+from interlock.cli.output import Output, line
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -88,8 +89,8 @@ async def _read(out: Output, source: str, part: str) -> History:
     file = file_of(source)
     if file is not None:
         return history.read_file(file)
-    from interlock.cli.runs import Runs
-    from interlock.cli.temporal import explained
+    from interlock.runs.client import Runs
+    from interlock.runs.meaning import explained
 
     with out.working("reading the history"):
         runs = await Runs.connect()
@@ -135,9 +136,9 @@ async def _debug(out: Output, source: str, part: str, node: str) -> None:
 
 
 async def _export(out: Output, workflow_id: str, part: str) -> None:
-    from interlock.cli.runs import Runs
-    from interlock.cli.temporal import explained
     from interlock.replay.history import export
+    from interlock.runs.client import Runs
+    from interlock.runs.meaning import explained
 
     runs = await Runs.connect()
     with explained(workflow_id):

@@ -16,9 +16,10 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from interlock.approvals.contract import ApprovalRequest, CastVote, Decision, DecisionAnswer
-from interlock.cli.output import compact, line
-from interlock.cli.runs import OpenRequest, Runs
+from interlock.canonical import compact
+from interlock.cli.output import line
 from interlock.errors import BadInput, DecisionRefused, wrong_fields
+from interlock.runs.client import OpenRequest, Runs
 
 
 def reviewer_name() -> str:

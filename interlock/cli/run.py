@@ -12,7 +12,7 @@ from interlock.cli.output import Output, to_json
 
 if TYPE_CHECKING:
     from interlock.cli.follow import Outcome
-    from interlock.cli.runs import Runs
+    from interlock.runs.client import Runs
 
 app = typer.Typer()
 
@@ -65,7 +65,7 @@ def run(
 
 
 async def _run(out: Output, request: dict[str, Any], workflow_id: str, follow: bool) -> None:
-    from interlock.cli.runs import Runs
+    from interlock.runs.client import Runs
 
     runs = await Runs.connect()
     started = await runs.start(request, workflow_id)

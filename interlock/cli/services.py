@@ -12,9 +12,9 @@ from filelock import FileLock, Timeout
 
 from interlock.audit.contract import BreakerRow, BreakerState
 from interlock.cli.findings import Finding, fail, failed, ok, warn
-from interlock.cli.runs import Runs
 from interlock.connection import connect, data_folder, noted_server, server_address
 from interlock.errors import InterlockError, TemporalUnreachable
+from interlock.runs.client import Runs
 from interlock.server import find_temporal
 from interlock.settings import Settings
 

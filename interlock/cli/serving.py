@@ -17,9 +17,9 @@ from temporalio.client import Client
 from interlock.app import App
 from interlock.cli.knowledge import fill_if_empty
 from interlock.cli.output import Output
-from interlock.cli.runs import Runs
 from interlock.connection import connect, data_folder, note_server
 from interlock.errors import StoreLocked, StoreUnwritable, TemporalUnreachable
+from interlock.runs.client import Runs
 from interlock.server import Server, running_server
 from interlock.settings import Settings, load_settings
 from interlock.worker import keep_what_is_loaded, running_workers

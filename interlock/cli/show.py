@@ -13,10 +13,10 @@ from interlock.cli.output import Output, line, table
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from interlock.cli.filters import RunFilter
-    from interlock.cli.runs import Runs, RunSummary
     from interlock.cli.waiting import WaitingCall
     from interlock.replay.steps import Step
+    from interlock.runs.client import Runs, RunSummary
+    from interlock.runs.filters import RunFilter
 
 _PANEL = "Runs"
 
@@ -39,7 +39,7 @@ def list_runs(
 
     Example: interlock list --status waiting
     """
-    from interlock.cli.filters import RunFilter
+    from interlock.runs.filters import RunFilter
 
     where = RunFilter(status=status, agent=agent, tenant=tenant)
     asyncio.run(_list(Output(as_json), where, limit, cursor))
@@ -74,7 +74,7 @@ def show(
 
 
 async def _list(out: Output, where: RunFilter, limit: int, cursor: str) -> None:
-    from interlock.cli.runs import Runs
+    from interlock.runs.client import Runs
 
     runs = await Runs.connect()
     page = await runs.page(where, limit, cursor)
@@ -96,7 +96,7 @@ async def _list(out: Output, where: RunFilter, limit: int, cursor: str) -> None:
 
 
 async def _graph(out: Output, workflow_id: str) -> None:
-    from interlock.cli.runs import Runs
+    from interlock.runs.client import Runs
 
     runs = await Runs.connect()
     drawn = str(await runs.query(workflow_id, "graph"))
@@ -104,11 +104,12 @@ async def _graph(out: Output, workflow_id: str) -> None:
 
 
 async def _steps(out: Output, workflow_id: str, prompts: bool, limit: int, cursor: int) -> None:
-    from interlock.cli.histories import read_run
-    from interlock.cli.runs import Runs
-    from interlock.cli.steps import step_lines, totals_line
+    from interlock.cli.steps import step_lines
     from interlock.cli.waiting import waiting_calls
     from interlock.replay.steps import ModelCalled, totals
+    from interlock.replay.telling import totals_line
+    from interlock.runs.client import Runs
+    from interlock.runs.histories import read_run
 
     runs = await Runs.connect()
     summary = await runs.summary(workflow_id)
@@ -152,7 +153,7 @@ def _plain(step: Step, asked: dict[str, list[dict[str, Any]]]) -> dict[str, Any]
 
 
 def _prompt_lines(messages: list[dict[str, Any]]) -> list[RenderableType]:
-    from interlock.cli.output import compact
+    from interlock.canonical import compact
     from interlock.replay.answers import said
 
     read = [said(message) for message in messages]

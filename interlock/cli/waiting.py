@@ -12,11 +12,11 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeTaskQueueResponse
 
-from interlock.cli.runs import Runs
-from interlock.cli.temporal import explained
 from interlock.errors import Throttled
 from interlock.replay.calls import scheduled_call, summary_of, throttled
 from interlock.replay.problems import problem
+from interlock.runs.client import Runs
+from interlock.runs.meaning import explained
 
 _TOOL_CALL = "tool.call"
 

@@ -99,6 +99,7 @@ FACADES: dict[str, tuple[str, ...]] = {
         "supersteps",
         "totals",
     ),
+    "interlock.runs": ("OpenRequest", "RunFilter", "RunPage", "RunSummary", "Runs"),
     "interlock.testing": (
         "CrashPlan",
         "CrashReport",

@@ -8,8 +8,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from interlock.audit.contract import EventFilter
-from interlock.cli.runs import Runs
 from interlock.errors import NotAConversation, RunFinished
+from interlock.runs.client import Runs
 from interlock.testing import WorkerEnv
 from tests.integration.bad_input.deployment import CALLS, LIBRARY, UNMAPPED
 

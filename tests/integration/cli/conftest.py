@@ -19,9 +19,9 @@ from typer.testing import CliRunner, Result
 
 from interlock.approvals.contract import ApprovalRequest
 from interlock.cli.program import app
-from interlock.cli.runs import Runs
 from interlock.replay.reader import StepReader
 from interlock.replay.steps import Asked
+from interlock.runs.client import Runs
 from tests.terminal import INTERLOCK, Terminal
 
 PROJECT = Path(__file__).with_name("project")

@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from interlock.cli.runs import Runs
 from interlock.cli.show import _waiting_line
 from interlock.cli.waiting import WaitingCall, waiting_calls
 from interlock.replay import fetch
+from interlock.runs.client import Runs
 from interlock.testing import WorkerEnv, worker_env
 from interlock.testing.env import Handle
 from tests.throttled import HOLD, busy

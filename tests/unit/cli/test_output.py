@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from interlock.cli.output import Output, clean, compact, line, table, to_json
+from interlock.canonical import compact
+from interlock.cli.output import Output, clean, line, table, to_json
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from interlock.approvals.contract import (
     DecisionAnswer,
 )
 from interlock.cli import requests
-from interlock.cli.runs import OpenRequest, Runs
 from interlock.errors import BadInput, DecisionRefused
+from interlock.runs.client import OpenRequest, Runs
 from interlock.tools.contract import Risk
 
 PROGRAM = Path(sys.executable).with_name("interlock")

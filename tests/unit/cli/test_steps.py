@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from interlock.cli import steps as shown
+from interlock.replay import telling
 from interlock.replay.steps import (
     Asked,
     Decided,
@@ -29,7 +30,7 @@ AT = {"event_id": 1, "at": BEGAN + timedelta(seconds=2.5)}
 def test_every_kind_of_step_can_be_shown() -> None:
     """A new kind of step needs its line here."""
     kinds = get_args(get_args(Step)[0])
-    assert set(shown._SHOWN) == set(kinds)
+    assert set(telling._TOLD) == set(kinds)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,6 @@ def test_details_show_what_went_in_and_came_out() -> None:
 def test_totals_tell_what_has_no_price() -> None:
     """A sum never hides calls that nobody knows the price of."""
     found = Totals(model_calls=2, tool_calls=1, input_tokens=5, output_tokens=6, cost_usd=0.5)
-    assert shown.totals_line(found) == "2 model calls, 1 tool call, 5 + 6 tokens, $0.5000"
+    assert telling.totals_line(found) == "2 model calls, 1 tool call, 5 + 6 tokens, $0.5000"
     unpriced = found.model_copy(update={"unpriced_calls": 1})
-    assert shown.totals_line(unpriced).endswith("$0.5000 and 1 call without a known price")
+    assert telling.totals_line(unpriced).endswith("$0.5000 and 1 call without a known price")

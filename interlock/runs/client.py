@@ -17,11 +17,11 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
 
 from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer, Rejudged
-from interlock.cli.filters import RunFilter
-from interlock.cli.temporal import explained
 from interlock.connection import connect, noted_server, server_address
 from interlock.errors import BadInput
 from interlock.payloads import put_back
+from interlock.runs.filters import RunFilter
+from interlock.runs.meaning import explained
 from interlock.settings import Settings, load_settings
 from interlock.workflows import search
 from interlock.workflows.calls import WORKFLOW_QUEUE

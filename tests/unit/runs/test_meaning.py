@@ -13,9 +13,9 @@ from temporalio.exceptions import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from interlock.cli.filters import RunFilter
-from interlock.cli.temporal import explained
 from interlock.errors import BadInput, InterlockError
+from interlock.runs.filters import RunFilter
+from interlock.runs.meaning import explained
 
 
 def rpc(status: RPCStatusCode, message: str) -> RPCError:

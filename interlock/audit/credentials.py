@@ -1,0 +1,134 @@
+"""Secrets that stand for a person until they expire: API keys, sessions and links for signing in.
+
+A secret has 256 random bits, so its plain SHA-256 is kept: there is nothing to guess, and whoever
+reads the table can use nothing of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Connection, Row, Select, delete, insert, select
+
+from interlock.audit.database import Database
+from interlock.audit.tables import CREDENTIALS
+
+CredentialKind = Literal["api_key", "session", "link", "login"]
+"""api_key: of a machine. session: of a browser. link: signs in once. login: a browser that was sent
+to the identity provider and is to come back."""
+
+
+class Credential(BaseModel):
+    """What is known of a secret, without the secret."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """The beginning of its digest: enough to name it, useless to sign in with."""
+    kind: CredentialKind
+    label: str = ""
+    holder: dict[str, Any]
+    """Whom it stands for, or what else it was given for."""
+    created_at: datetime
+    expires_at: datetime
+
+
+class SqlCredentials:
+    """The credentials of a deployment, on SQLite or Postgres.
+
+    Args:
+        database: The audit database.
+        clock: The time now.
+    """
+
+    def __init__(self, database: Database, *, clock: Callable[[], datetime] | None = None) -> None:
+        self._database = database
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    async def issue(
+        self, kind: CredentialKind, holder: dict[str, Any], lasts: timedelta, *, label: str = ""
+    ) -> str:
+        """Make a secret and return it: this is the only time that anybody sees it."""
+        secret, now = secrets.token_urlsafe(32), self._clock()
+        row = {
+            "digest": _digest(kind, secret),
+            "kind": kind,
+            "label": label,
+            "holder": holder,
+            "created_at": _stored(now),
+            "expires_at": _stored(now + lasts),
+        }
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(CREDENTIALS).where(CREDENTIALS.c.expires_at <= _stored(now)))
+            connection.execute(insert(CREDENTIALS).values(row))
+
+        await self._database.write(work)
+        return secret
+
+    async def find(self, kind: CredentialKind, secret: str) -> Credential | None:
+        """Return what a secret stands for, or None when it is unknown, used or too old."""
+        wanted = self._valid(kind).where(CREDENTIALS.c.digest == _digest(kind, secret))
+        row = await self._database.read(lambda connection: connection.execute(wanted).first())
+        return None if row is None else _credential(row)
+
+    async def take(self, kind: CredentialKind, secret: str) -> Credential | None:
+        """Return what a secret stands for and use it up: of two who come at once, one has it."""
+        mine = CREDENTIALS.c.digest == _digest(kind, secret)
+        wanted = self._valid(kind).where(mine)
+
+        def work(connection: Connection) -> Credential | None:
+            row = connection.execute(wanted).first()
+            gone = connection.execute(delete(CREDENTIALS).where(mine)).rowcount
+            return None if row is None or gone != 1 else _credential(row)
+
+        return await self._database.write(work)
+
+    async def list(self, kind: CredentialKind) -> list[Credential]:
+        """Return the credentials of a kind that hold, newest first."""
+        wanted = self._valid(kind).order_by(CREDENTIALS.c.created_at.desc())
+        rows = await self._database.read(lambda connection: connection.execute(wanted).all())
+        return [_credential(row) for row in rows]
+
+    async def revoke(self, kind: CredentialKind, beginning: str) -> int:
+        """Forget the credentials whose id begins so, and return how many they were."""
+        gone = delete(CREDENTIALS).where(
+            CREDENTIALS.c.kind == kind,
+            CREDENTIALS.c.digest.startswith(beginning, autoescape=True),
+        )
+        return await self._database.write(lambda connection: connection.execute(gone).rowcount)
+
+    def _valid(self, kind: CredentialKind) -> Select[Any]:
+        now = _stored(self._clock())
+        return select(CREDENTIALS).where(
+            CREDENTIALS.c.kind == kind, CREDENTIALS.c.expires_at > now
+        )
+
+
+_SHOWN = 12
+
+
+def _digest(kind: CredentialKind, secret: str) -> str:
+    # With its kind: a session's secret is no API key.
+    return sha256(f"{kind}:{secret}".encode()).hexdigest()
+
+
+def _credential(row: Row[Any]) -> Credential:
+    return Credential(
+        id=row.digest[:_SHOWN],
+        kind=row.kind,
+        label=row.label,
+        holder=row.holder,
+        created_at=row.created_at.replace(tzinfo=UTC),
+        expires_at=row.expires_at.replace(tzinfo=UTC),
+    )
+
+
+def _stored(when: datetime) -> datetime:
+    """Return a time as the tables have it: UTC, without saying so."""
+    return when.astimezone(UTC).replace(tzinfo=None)
