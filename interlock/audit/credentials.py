@@ -60,12 +60,12 @@ class SqlCredentials:
             "kind": kind,
             "label": label,
             "holder": holder,
-            "created_at": _stored(now),
-            "expires_at": _stored(now + lasts),
+            "created_at": now,
+            "expires_at": now + lasts,
         }
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(CREDENTIALS).where(CREDENTIALS.c.expires_at <= _stored(now)))
+            connection.execute(delete(CREDENTIALS).where(CREDENTIALS.c.expires_at <= now))
             connection.execute(insert(CREDENTIALS).values(row))
 
         await self._database.write(work)
@@ -104,10 +104,8 @@ class SqlCredentials:
         return await self._database.write(lambda connection: connection.execute(gone).rowcount)
 
     def _valid(self, kind: CredentialKind) -> Select[Any]:
-        now = _stored(self._clock())
-        return select(CREDENTIALS).where(
-            CREDENTIALS.c.kind == kind, CREDENTIALS.c.expires_at > now
-        )
+        now = self._clock()
+        return select(CREDENTIALS).where(CREDENTIALS.c.kind == kind, CREDENTIALS.c.expires_at > now)
 
 
 _SHOWN = 12
@@ -124,11 +122,6 @@ def _credential(row: Row[Any]) -> Credential:
         kind=row.kind,
         label=row.label,
         holder=row.holder,
-        created_at=row.created_at.replace(tzinfo=UTC),
-        expires_at=row.expires_at.replace(tzinfo=UTC),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
     )
-
-
-def _stored(when: datetime) -> datetime:
-    """Return a time as the tables have it: UTC, without saying so."""
-    return when.astimezone(UTC).replace(tzinfo=None)

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,13 +16,14 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError
 
 from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer, Rejudged
 from interlock.connection import connect, noted_server, server_address
 from interlock.errors import BadInput
 from interlock.payloads import put_back
 from interlock.runs.filters import RunFilter
-from interlock.runs.meaning import explained
+from interlock.runs.meaning import explained, has_ended
 from interlock.settings import Settings, load_settings
 from interlock.workflows import search
 from interlock.workflows.calls import WORKFLOW_QUEUE
@@ -32,6 +34,8 @@ _PATIENCE = timedelta(seconds=10)
 
 _AT_ONCE = 10
 """Queries made at the same time."""
+
+_WAITING_PAGE = 1000
 
 
 class _Data(BaseModel):
@@ -69,6 +73,15 @@ class OpenRequest(_Data):
 
     workflow_id: str
     request: ApprovalRequest
+
+
+class WaitingRun(_Data):
+    """A run that waits for a person, as Temporal's visibility store knows it."""
+
+    workflow_id: str
+    run_id: str
+    pending: tuple[str, ...]
+    """Ids of its open requests."""
 
 
 class Runs:
@@ -166,6 +179,21 @@ class Runs:
         answer = await self.query(workflow_id, "pending_approvals")
         return PendingApprovals.model_validate(answer).requests
 
+    async def waiting(self) -> list[WaitingRun]:
+        """Return the runs that wait for a decision, without asking any of them."""
+        found = self.client.list_workflows(
+            RunFilter(status="waiting").query(), page_size=_WAITING_PAGE
+        )
+        with explained():
+            return [
+                WaitingRun(
+                    workflow_id=execution.id,
+                    run_id=execution.run_id,
+                    pending=tuple(await execution.memo_value("pending", ())),
+                )
+                async for execution in found
+            ]
+
     async def open_requests(self) -> list[OpenRequest]:
         """Return the requests of all runs that wait for a decision, oldest first."""
         found_runs = self.client.list_workflows(RunFilter(status="waiting").query())
@@ -181,15 +209,23 @@ class Runs:
         found = await asyncio.gather(*map(ask, waiting))
         return sorted((item for part in found for item in part), key=_asked_at)
 
-    async def decide(self, workflow_id: str, decision: Decision) -> DecisionAnswer:
+    async def decide(
+        self, workflow_id: str, decision: Decision, *, key: str | None = None
+    ) -> DecisionAnswer:
         """Send a decision and return what the run says of it.
+
+        Args:
+            workflow_id: The run's workflow id.
+            decision: What was decided.
+            key: Names the sending: sent again with the same key it is not taken again, and the
+                answer is the first one's.
 
         Raises:
             RunFinished: the run has ended.
             DecisionRefused: the decision is malformed.
         """
         sent = decision.model_dump(mode="json")
-        answer = await self._update(workflow_id, "submit_decision", sent)
+        answer = await self._update(workflow_id, "submit_decision", sent, key=key)
         return DecisionAnswer.model_validate(answer)
 
     async def rejudge(self, workflow_id: str) -> tuple[Rejudged, ...]:
@@ -253,10 +289,19 @@ class Runs:
                     return int(attributes.workflow_task_completed_event_id)
         return 0
 
-    async def _update(self, workflow_id: str, name: str, *values: Any) -> Any:
+    async def _update(self, workflow_id: str, name: str, *values: Any, key: str | None = None) -> Any:
+        handle, sent_as = self._handle(workflow_id), key or uuid.uuid4().hex
         with explained(workflow_id):
             async with asyncio.timeout(_PATIENCE.total_seconds()):
-                return await self._handle(workflow_id).execute_update(name, args=values)
+                try:
+                    return await handle.execute_update(name, args=values, id=sent_as)
+                except RPCError as error:
+                    if not has_ended(error):
+                        raise
+                    # A run that ends at once may lose the answer on its way; its history has it.
+                    with suppress(RPCError):
+                        return await handle.get_update_handle(sent_as).result()
+                    raise
 
     def _handle(self, workflow_id: str, run_id: str = "") -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(workflow_id, run_id=run_id or None)

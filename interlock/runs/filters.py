@@ -31,6 +31,8 @@ class RunFilter(BaseModel):
     status: Status | None = None
     agent: str = ""
     tenant: str = ""
+    tenants: tuple[str, ...] = ()
+    """Only runs of these; of all when there are none."""
 
     def query(self) -> str:
         """Return the query.
@@ -45,7 +47,13 @@ class RunFilter(BaseModel):
             parts.append(f"InterlockAgent = {_quoted('agent', self.agent)}")
         if self.tenant:
             parts.append(f"InterlockTenant = {_quoted('tenant', self.tenant)}")
+        if self.tenants:
+            parts.append(_in(self.tenants))
         return " AND ".join(parts)
+
+
+def _in(tenants: tuple[str, ...]) -> str:
+    return f"InterlockTenant IN ({', '.join(_quoted('tenant', tenant) for tenant in tenants)})"
 
 
 def _quoted(what: str, value: str) -> str:

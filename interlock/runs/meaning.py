@@ -46,6 +46,8 @@ _CALL_ERRORS = (
     WorkflowUpdateFailedError,
 )
 
+_ENDED = ("already completed", "aborted by closing workflow")
+
 
 @contextmanager
 def explained(run_id: str = "") -> Iterator[None]:
@@ -90,6 +92,12 @@ def _meaning(error: Exception, run_id: str) -> InterlockError:
     return _no_worker(run_id)
 
 
+def has_ended(error: RPCError) -> bool:
+    """Whether Temporal says that a run has ended, or ends while it is asked."""
+    not_found = error.status is RPCStatusCode.NOT_FOUND
+    return not_found and any(said in error.message for said in _ENDED)
+
+
 def failed(cause: BaseException | None, run_id: str) -> InterlockError:
     """Return the error of the tree that a run or an update ended with."""
     if isinstance(cause, ApplicationError):
@@ -125,7 +133,7 @@ def _of_rpc(error: RPCError, run_id: str) -> InterlockError:
 
 
 def _of_not_found(error: RPCError, run_id: str) -> InterlockError:
-    if "already completed" in error.message:
+    if has_ended(error):
         return RunFinished(
             f"run {run_id!r} has ended and takes nothing more. How it ended: "
             f"`interlock show {run_id}`.",

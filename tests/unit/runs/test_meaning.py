@@ -28,6 +28,10 @@ def rpc(status: RPCStatusCode, message: str) -> RPCError:
     [
         (rpc(RPCStatusCode.NOT_FOUND, "workflow not found for ID: r1"), "RUN_NOT_FOUND"),
         (rpc(RPCStatusCode.NOT_FOUND, "workflow execution already completed"), "RUN_FINISHED"),
+        (
+            rpc(RPCStatusCode.NOT_FOUND, "workflow update was aborted by closing workflow"),
+            "RUN_FINISHED",
+        ),
         (rpc(RPCStatusCode.UNAVAILABLE, "connection refused"), "TEMPORAL_UNREACHABLE"),
         (rpc(RPCStatusCode.DEADLINE_EXCEEDED, "timeout"), "NO_WORKER"),
         (rpc(RPCStatusCode.FAILED_PRECONDITION, "no poller seen"), "NO_WORKER"),

@@ -1,0 +1,78 @@
+"""The ASGI application: routes, errors and what wraps them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import quote, urlsplit
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp
+
+import interlock
+from interlock.errors import InterlockError, NotSignedIn
+from interlock.inbox import api, runs_api, signing_in
+from interlock.inbox.headers import SecurityHeaders
+from interlock.inbox.problems import answer_of, problem_of
+from interlock.inbox.rendering import FOLDER, render
+from interlock.inbox.services import Inbox
+
+DESCRIPTION = """
+Requests for a decision and runs of one Interlock deployment. Send `Authorization: Bearer TOKEN`
+with an API key (`interlock key create`) or a token of the identity provider. Errors are
+problem+json; their `code` is stable.
+"""
+
+
+def application(inbox: Inbox) -> ASGIApp:
+    """Return the application that serves an inbox."""
+    app = FastAPI(
+        title="Interlock inbox",
+        version=interlock.__version__,
+        description=DESCRIPTION.strip(),
+        openapi_url=f"{api.PREFIX}/openapi.json",
+        docs_url=None,  # they load scripts of others
+        redoc_url=None,
+        lifespan=_following,
+    )
+    app.state.inbox = inbox
+    for router in (api.router, runs_api.router, signing_in.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    for kind in (InterlockError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
+    host = urlsplit(inbox.origin).hostname or ""
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[host, "localhost"], www_redirect=False)
+    return SecurityHeaders(app, https=inbox.origin.startswith("https:"))
+
+
+@asynccontextmanager
+async def _following(app: FastAPI) -> AsyncIterator[None]:
+    """Keep the board fresh while the application runs."""
+    inbox: Inbox = app.state.inbox
+    following = asyncio.create_task(inbox.board.follow())
+    try:
+        yield
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    """Answer an error: a page for a browser, a problem for a program."""
+    if request.url.path.startswith(api.PREFIX):
+        return answer_of(error)
+    signs_in = request.url.path.startswith("/login")
+    if isinstance(error, NotSignedIn) and request.method == "GET" and not signs_in:
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?next={quote(asked, safe='')}", 303)
+    found = problem_of(error)
+    return render(request, "problem.html", found.status, problem=found)

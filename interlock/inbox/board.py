@@ -1,0 +1,151 @@
+"""The open requests of all runs, kept at hand: a page that lists 10,000 of them asks no run.
+
+Temporal's visibility store says which runs wait and, in their memos, for which requests; a run is
+asked only when that has changed. A request never changes under its id, so what is kept stays true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from interlock.errors import InterlockError, NoWorker, RunFinished, RunNotFound
+from interlock.runs.client import OpenRequest, Runs, WaitingRun
+
+_AT_ONCE = 10
+"""Runs that are asked at the same time."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    run: WaitingRun
+    requests: tuple[OpenRequest, ...]
+
+
+class Board:
+    """Follows the open requests of a deployment.
+
+    Args:
+        runs: The deployment's runs.
+        refresh_seconds: How long to rest before looking again.
+    """
+
+    def __init__(self, runs: Runs, *, refresh_seconds: float) -> None:
+        self._runs = runs
+        self._rest = refresh_seconds
+        self._kept: dict[str, _Kept] = {}
+        self._items: tuple[OpenRequest, ...] = ()
+        self._version = 0
+        self._turned = asyncio.Condition()
+        self._looking = asyncio.Lock()
+        self._looked = False
+        self.trouble: InterlockError | None = None
+        """Why the list may be old; None when it is not."""
+
+    @property
+    def version(self) -> int:
+        """Grows with every change."""
+        return self._version
+
+    async def items(self) -> tuple[OpenRequest, ...]:
+        """Return the open requests, the one that expires first first.
+
+        Raises:
+            TemporalUnreachable: nothing was ever read.
+        """
+        if not self._looked:
+            await self.refresh()
+        return self._items
+
+    async def follow(self) -> None:
+        """Look again and again, for ever."""
+        while True:
+            try:
+                await self.refresh()
+            except InterlockError as error:
+                self.trouble = error
+                _log.warning("the queue was not read: %s", error.message)
+            await asyncio.sleep(self._rest)
+
+    async def refresh(self) -> None:
+        """Look once, and ask the runs whose open requests have changed.
+
+        Raises:
+            InterlockError: Temporal does not answer.
+        """
+        async with self._looking:
+            waiting = await self._runs.waiting()
+            news = [run for run in waiting if self._is_news(run)]
+            listed = {run.workflow_id for run in waiting}
+            kept = {key: kept for key, kept in self._kept.items() if key in listed}
+            self.trouble = None
+            for kept_now in await self._ask(news):
+                kept[kept_now.run.workflow_id] = kept_now
+            self._kept, self._looked = kept, True
+            await self._turn()
+
+    async def look_at(self, workflow_id: str) -> None:
+        """Ask one run now: somebody has just decided there."""
+        kept = self._kept.get(workflow_id)
+        if kept is None:
+            return
+        try:
+            requests = await self._requests(workflow_id)
+        except (RunFinished, RunNotFound):
+            requests = ()
+        except InterlockError:
+            return  # the next look will tell
+        self._kept[workflow_id] = _Kept(kept.run, requests)
+        await self._turn()
+
+    async def changed(self, since: int) -> int:
+        """Wait until the board has changed since a version, and return the version now."""
+        async with self._turned:
+            await self._turned.wait_for(lambda: self._version != since)
+            return self._version
+
+    def _is_news(self, run: WaitingRun) -> bool:
+        kept = self._kept.get(run.workflow_id)
+        return kept is None or kept.run != run
+
+    async def _ask(self, waiting: Sequence[WaitingRun]) -> list[_Kept]:
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def ask(run: WaitingRun) -> _Kept | None:
+            async with gate:
+                if self.trouble is not None:  # no worker answers: the others would wait as long
+                    return None
+                try:
+                    return _Kept(run, await self._requests(run.workflow_id))
+                except NoWorker as error:
+                    self.trouble = error
+                except (RunNotFound, RunFinished):
+                    pass  # it ended since it was listed
+                except InterlockError as error:
+                    _log.warning("run %r does not say what it asks: %s", run.workflow_id, error)
+            return None
+
+        found = await asyncio.gather(*map(ask, waiting))
+        return [kept for kept in found if kept is not None]
+
+    async def _requests(self, workflow_id: str) -> tuple[OpenRequest, ...]:
+        found = await self._runs.pending(workflow_id)
+        return tuple(OpenRequest(workflow_id=workflow_id, request=request) for request in found)
+
+    async def _turn(self) -> None:
+        items = (item for kept in self._kept.values() for item in kept.requests)
+        found = tuple(sorted(items, key=in_order))
+        if found != self._items:
+            async with self._turned:
+                self._items, self._version = found, self._version + 1
+                self._turned.notify_all()
+
+
+def in_order(item: OpenRequest) -> tuple[str, str, str]:
+    """Return what requests are sorted by: the one that expires first comes first."""
+    expires_at = item.request.expires_at
+    return (f"{expires_at.timestamp():020.6f}", item.workflow_id, item.request.id)

@@ -1,0 +1,88 @@
+"""Opens an inbox: settings become its parts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import httpx
+
+from interlock.agents.loading import load_runtime
+from interlock.app import database_url
+from interlock.audit.credentials import SqlCredentials
+from interlock.audit.database import Database
+from interlock.inbox.board import Board
+from interlock.inbox.deciding import Decider
+from interlock.inbox.limits import Limits
+from interlock.inbox.oidc import Provider
+from interlock.inbox.people import People
+from interlock.inbox.requests import Requests
+from interlock.inbox.services import Inbox
+from interlock.inbox.sessions import Sessions
+from interlock.runs.client import Runs
+from interlock.settings import Settings, environment_key
+from interlock.workflows.runtime import Runtime
+
+_PROVIDER_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def open_inbox(
+    settings: Settings, runs: Runs, *, origin: str, runtime: Runtime | None = None
+) -> AsyncIterator[Inbox]:
+    """Open the inbox of a deployment.
+
+    Args:
+        settings: What `load_settings` read.
+        runs: The deployment's runs.
+        origin: scheme://host:port under which people reach it.
+        runtime: The deployment's agents and tools; those that the settings name by default.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        DatabaseUnreachable: the audit database does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(database_url(settings)))
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=_PROVIDER_SECONDS))
+        yield _inbox(settings, runs, origin, runtime or load_runtime(settings), database, http)
+
+
+def _inbox(
+    settings: Settings,
+    runs: Runs,
+    origin: str,
+    runtime: Runtime,
+    database: Database,
+    http: httpx.AsyncClient,
+) -> Inbox:
+    given, credentials = settings.inbox, SqlCredentials(database)
+    board = Board(runs, refresh_seconds=given.refresh_seconds)
+    requests = Requests(board, runs, runtime)
+    sessions = Sessions(
+        credentials,
+        secure=origin.startswith("https:"),
+        session=timedelta(seconds=given.session_seconds),
+        link=timedelta(seconds=given.link_seconds),
+    )
+    return Inbox(
+        runs=runs,
+        runtime=runtime,
+        board=board,
+        requests=requests,
+        decider=Decider(runs, board, requests),
+        people=People(settings.people),
+        credentials=credentials,
+        sessions=sessions,
+        limits=Limits(requests=given.requests_per_minute, logins=given.logins_per_minute),
+        provider=_provider(settings, http),
+        origin=origin,
+    )
+
+
+def _provider(settings: Settings, http: httpx.AsyncClient) -> Provider | None:
+    named = settings.oidc.client_secret_env
+    if not settings.oidc.issuer:
+        return None
+    return Provider(settings.oidc, http, environment_key(named) if named else None)

@@ -1,0 +1,72 @@
+"""Who people are here: from the configuration, or from the claims of an identity provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from interlock.approvals.people import EVERY_TENANT, Person, Role
+from interlock.errors import NotAllowed
+from interlock.settings import OidcSettings, PersonSettings
+
+REVIEWING = (Role.REVIEWER, Role.OPERATOR, Role.ADMIN)
+"""Roles that see requests."""
+FOLLOWING = (Role.CALLER, *REVIEWING)
+"""Roles that see runs."""
+DECIDING = (Role.REVIEWER,)
+"""Roles that decide on actions and questions."""
+RESOLVING = (Role.REVIEWER, Role.OPERATOR)
+"""Roles that say what became of an effect."""
+
+
+class People:
+    """Whoever the configuration names, by subject."""
+
+    def __init__(self, people: Iterable[PersonSettings]) -> None:
+        made = (Person.model_validate(person.model_dump()) for person in people)
+        self._by_subject = {person.subject: person for person in made}
+
+    def named(self, subject: str) -> Person | None:
+        """Return the person of a subject, if the configuration has it."""
+        return self._by_subject.get(subject)
+
+    def known_as(self, person: Person) -> Person:
+        """Return what the configuration says of a person, or else the person as it came."""
+        return self._by_subject.get(person.subject, person)
+
+
+def whoever_started(subject: str) -> Person:
+    """Return a person that may do everything: who starts the inbox owns the deployment's files."""
+    roles = (Role.ADMIN, Role.CALLER, Role.OPERATOR, Role.REVIEWER)
+    return Person(subject=subject, roles=roles, tenants=(EVERY_TENANT,))
+
+
+def require(person: Person, roles: tuple[Role, ...], what: str) -> None:
+    """Let only someone with one of these roles go on.
+
+    Raises:
+        NotAllowed: the person has none of them.
+    """
+    if not any(person.has_role(role) for role in roles):
+        raise NotAllowed(
+            f"{person.subject!r} may not {what}: that takes the role {' or '.join(roles)}. Ask "
+            "whoever keeps 'people' in interlock.toml, or the roles at your identity provider."
+        )
+
+
+def person_of(claims: Mapping[str, Any], settings: OidcSettings) -> Person:
+    """Return the person that verified claims tell of."""
+    return Person(
+        subject=str(claims["sub"])[:200],
+        name=str(claims.get(settings.name_claim) or "")[:200],
+        roles=_mapped(claims.get(settings.roles_claim), settings.roles),
+        tenants=_mapped(claims.get(settings.tenants_claim), settings.tenants),
+    )
+
+
+def _mapped(claim: Any, names: Mapping[str, str]) -> tuple[str, ...]:
+    values = [claim] if isinstance(claim, str) else claim if isinstance(claim, list) else []
+    texts = [value for value in values if isinstance(value, str)]
+    if not names:
+        return tuple(texts)
+    return tuple(names[text] for text in texts if text in names)

@@ -1,0 +1,181 @@
+"""Open requests as one person sees them: filtered, in order, page by page."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from interlock.approvals.contract import ApprovalRequest
+from interlock.approvals.people import Person
+from interlock.errors import InterlockError, RequestNotFound, RunNotFound
+from interlock.inbox import cursors
+from interlock.inbox.board import Board, in_order
+from interlock.inbox.people import DECIDING, RESOLVING, REVIEWING, require
+from interlock.runs.client import OpenRequest, Runs
+from interlock.tools.contract import Risk
+from interlock.workflows.runtime import Runtime
+
+LONGEST_PAGE = 200
+
+
+class RequestFilter(BaseModel):
+    """Conditions that all hold; an empty one does not filter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: str = ""
+    risk: Risk | None = None
+    tool: str = ""
+    agent: str = ""
+    mine: bool = False
+    """Only what the asker may decide."""
+
+    def fits(self, item: OpenRequest) -> bool:
+        """Whether a request meets all conditions but `mine`."""
+        request = item.request
+        return (
+            self.tenant in ("", request.tenant)
+            and self.tool in ("", request.tool)
+            and self.agent in ("", request.agent)
+            and self.risk in (None, request.risk)
+        )
+
+
+class RequestView(ApprovalRequest):
+    """A request as the API shows it."""
+
+    key: str
+    """Names the request in addresses; means nothing."""
+    workflow_id: str
+    effect: str = ""
+    """Effect class of its tool: PURE, READ, IDEMPOTENT or EXTERNAL; empty of a question."""
+    may_decide: bool
+    """Whether the asker may decide it."""
+
+
+class RequestPage(BaseModel):
+    """Some requests, the one that expires first first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    requests: tuple[RequestView, ...]
+    total: int
+    """How many there are on all pages."""
+    next: str
+    """Cursor of the page after this one; empty on the last."""
+    trouble: str = ""
+    """Why the list may be incomplete: for example, no worker answers."""
+
+
+class Requests:
+    """The requests of a deployment for people with roles and tenants."""
+
+    def __init__(self, board: Board, runs: Runs, runtime: Runtime) -> None:
+        self._board = board
+        self._runs = runs
+        self._runtime = runtime
+
+    async def page(
+        self, person: Person, where: RequestFilter, limit: int, cursor: str = ""
+    ) -> RequestPage:
+        """Return one page of the requests that a person sees.
+
+        Raises:
+            NotAllowed: the person has no role for it.
+            BadInput: the cursor is not one that an earlier page gave.
+        """
+        found = await self.seen_by(person, where)
+        after = tuple(cursors.decode(cursor, 3, "cursor")) if cursor else ("", "", "")
+        rest = [item for item in found if in_order(item) > after]
+        shown = rest[:limit]
+        return RequestPage(
+            requests=tuple(self.view(person, item) for item in shown),
+            total=len(found),
+            next=cursors.encode(list(in_order(shown[-1]))) if len(rest) > limit else "",
+            trouble=self._board.trouble.message if self._board.trouble else "",
+        )
+
+    async def seen_by(self, person: Person, where: RequestFilter) -> list[OpenRequest]:
+        """Return the requests that a person sees.
+
+        Raises:
+            NotAllowed: the person has no role for it.
+        """
+        require(person, REVIEWING, "see requests")
+        return [
+            item
+            for item in await self._board.items()
+            if person.may_see(item.request.tenant)
+            and where.fits(item)
+            and (not where.mine or may_decide(person, item.request))
+        ]
+
+    async def one(self, person: Person, key: str) -> OpenRequest:
+        """Return an open request as its run has it now.
+
+        Raises:
+            NotAllowed: the person has no role for it.
+            RequestNotFound: it is not open, or of a tenant that the person does not see.
+        """
+        require(person, REVIEWING, "see requests")
+        workflow_id, request_id = named(key)
+        if not person.may_see(await self.tenant_of(workflow_id)):
+            raise unknown(key)
+        try:
+            found = await self._runs.pending(workflow_id)
+        except RunNotFound as error:
+            raise unknown(key) from error
+        request = next((item for item in found if item.id == request_id), None)
+        if request is None or not person.may_see(request.tenant):
+            raise unknown(key)
+        return OpenRequest(workflow_id=workflow_id, request=request)
+
+    async def tenant_of(self, workflow_id: str) -> str:
+        """Return the tenant of a run; empty when there is no such run."""
+        try:
+            return (await self._runs.summary(workflow_id)).tenant
+        except RunNotFound:
+            return ""
+
+    def view(self, person: Person, item: OpenRequest) -> RequestView:
+        """Return a request as a person is shown it."""
+        request = item.request
+        tool = self._runtime.tools.get(request.tool)
+        return RequestView(
+            **dict(request),
+            key=key_of(item),
+            workflow_id=item.workflow_id,
+            effect=str(tool.contract.effect) if tool else "",
+            may_decide=may_decide(person, request),
+        )
+
+
+def may_decide(person: Person, request: ApprovalRequest) -> bool:
+    """Whether a person has a role and a tenant to decide a request; its run has the last word."""
+    roles = RESOLVING if request.kind == "outcome" else DECIDING
+    return person.may_see(request.tenant) and any(person.has_role(role) for role in roles)
+
+
+def key_of(item: OpenRequest) -> str:
+    """Return the word that names a request in addresses."""
+    return cursors.encode([item.workflow_id, item.request.id])
+
+
+def named(key: str) -> tuple[str, str]:
+    """Return the workflow id and the request id that a word names.
+
+    Raises:
+        RequestNotFound: it names nothing.
+    """
+    try:
+        workflow_id, request_id = cursors.decode(key, 2, "key")
+    except InterlockError as error:
+        raise unknown(key) from error
+    return workflow_id, request_id
+
+
+def unknown(key: str) -> RequestNotFound:
+    """Return the error of a key that names nothing that this person sees."""
+    return RequestNotFound(
+        f"there is no open request {key[:80]!r}. It may be decided, expired or withdrawn; see the "
+        "list of open ones."
+    )

@@ -1,0 +1,81 @@
+"""What the inbox's routes share: made once, when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from interlock.audit.credentials import SqlCredentials
+from interlock.errors import ConfigError
+from interlock.inbox.board import Board
+from interlock.inbox.deciding import Decider
+from interlock.inbox.limits import Limits
+from interlock.inbox.oidc import Provider
+from interlock.inbox.people import People
+from interlock.inbox.requests import Requests
+from interlock.inbox.sessions import Sessions
+from interlock.runs.client import Runs
+from interlock.settings import InboxSettings
+from interlock.workflows.runtime import Runtime
+
+_HERE = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The parts of an open inbox."""
+
+    runs: Runs
+    runtime: Runtime
+    board: Board
+    requests: Requests
+    decider: Decider
+    people: People
+    credentials: SqlCredentials
+    sessions: Sessions
+    limits: Limits
+    provider: Provider | None
+    """None where nobody signs in by OpenID Connect."""
+    origin: str
+    """scheme://host:port under which people reach it."""
+
+
+def origin_of(settings: InboxSettings, port: int) -> str:
+    """Return the origin under which people reach an inbox that listens on a port.
+
+    Raises:
+        ConfigError: people would come without TLS from other machines.
+    """
+    if settings.public_url is None:
+        if settings.host not in _HERE:
+            raise ConfigError(
+                f"'inbox.host' is {settings.host!r}: others could read what is sent. Set "
+                "'inbox.public_url' to the https address of what ends TLS before it, or listen "
+                "on 127.0.0.1."
+            )
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        return f"http://{host}:{port}"
+    parts = urlsplit(settings.public_url)
+    if parts.scheme != "https" and parts.hostname not in _HERE:
+        raise ConfigError(
+            f"'inbox.public_url' is {settings.public_url!r}; it has to begin with https://."
+        )
+    if not parts.netloc or parts.path not in ("", "/") or parts.query:
+        raise ConfigError(
+            f"'inbox.public_url' is {settings.public_url!r}; it has to be an address without a path."
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def inbox_of(request: Request) -> Inbox:
+    """Return the inbox that answers a request."""
+    found: Inbox = request.app.state.inbox
+    return found
+
+
+Here = Annotated[Inbox, Depends(inbox_of)]
+"""The inbox, for a route."""
