@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -17,6 +16,7 @@ from temporalio.client import Client
 from interlock.app import App
 from interlock.cli.knowledge import fill_if_empty
 from interlock.cli.output import Output
+from interlock.cli.signals import Stop, signals
 from interlock.connection import connect, data_folder, note_server
 from interlock.errors import StoreLocked, StoreUnwritable, TemporalUnreachable
 from interlock.runs.client import Runs
@@ -38,7 +38,7 @@ async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool) ->
     """
     settings = load_settings()
     async with AsyncExitStack() as stack:
-        stop = stack.enter_context(_signals())
+        stop = stack.enter_context(signals())
         stack.enter_context(_one_for(settings))
         out.note("starting the Temporal server")
         server = await stack.enter_async_context(_server(settings, port, ui))
@@ -59,14 +59,14 @@ async def serve_worker(out: Output) -> None:
     """
     settings = load_settings()
     async with AsyncExitStack() as stack:
-        stop = stack.enter_context(_signals())
+        stop = stack.enter_context(signals())
         client = await connect(settings)
         await stack.enter_async_context(_worker(out, settings, client))
         address = client.service_client.config.target_host
         await _ready(out, stop, {"status": "ready", "address": address, "worker": True})
 
 
-async def _ready(out: Output, stop: _Stop, told: dict[str, object]) -> None:
+async def _ready(out: Output, stop: Stop, told: dict[str, object]) -> None:
     parts = [f"ready: temporal {told['address']}"]
     if told.get("ui"):
         parts.append(f"ui {told['ui']}")
@@ -179,35 +179,3 @@ def _at(settings: Settings, address: str) -> Settings:
     """Return the settings with the address of the server that runs here."""
     temporal = settings.temporal.model_copy(update={"address": address})
     return settings.model_copy(update={"temporal": temporal})
-
-
-class _Stop:
-    """What SIGINT and SIGTERM do: end the waiting of a ready program, or cancel its start."""
-
-    def __init__(self) -> None:
-        self._asked = asyncio.Event()
-        self._starting = asyncio.current_task()
-
-    def ask(self) -> None:
-        """Take a signal."""
-        self._asked.set()
-        if self._starting is not None:
-            self._starting.cancel()
-
-    async def wait(self) -> None:
-        """Wait for a signal; from now on it cancels nothing."""
-        self._starting = None
-        await self._asked.wait()
-
-
-@contextmanager
-def _signals() -> Iterator[_Stop]:
-    stop = _Stop()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.ask)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

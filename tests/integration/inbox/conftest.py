@@ -39,7 +39,11 @@ PEOPLE = {
 async def env(server: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkerEnv]:
     """A deployment with the agents of `desk`."""
     folder = tmp_path_factory.mktemp("inbox")
-    inbox = {"requests_per_minute": 100_000, "refresh_seconds": 0.05}
+    inbox = {
+        "requests_per_minute": 100_000,
+        "logins_per_minute": 100_000,
+        "refresh_seconds": 0.05,
+    }
     async with worker_env(server, folder, agents=agents(), inbox=inbox) as env:
         yield env
 

@@ -7,11 +7,9 @@ import json
 from typing import Any
 
 import httpx
-import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 
-from interlock.inbox.app import application
 from interlock.inbox.headers import HEADERS
 from interlock.inbox.services import Inbox
 from interlock.testing import WorkerEnv

@@ -1,0 +1,126 @@
+"""What the commands of the inbox do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from interlock.app import database_url
+from interlock.approvals.people import Person
+from interlock.audit.credentials import SqlCredentials
+from interlock.audit.database import Database
+from interlock.cli.output import Output, table
+from interlock.cli.signals import signals
+from interlock.errors import BadInput, ConfigError
+from interlock.runs.client import Runs
+from interlock.settings import Settings, load_settings
+
+try:
+    from interlock.inbox.people import People
+    from interlock.inbox.services import origin_of
+    from interlock.inbox.serving import login_link, served_inbox
+    from interlock.inbox.sessions import Sessions, issue_key
+except ImportError as error:
+    raise ConfigError(
+        f"the inbox needs more than is installed: {error}. Install it with "
+        "`pip install 'interlock[inbox]'`."
+    ) from error
+
+
+async def serve(out: Output, subject: str) -> None:
+    """Serve the inbox until SIGINT or SIGTERM.
+
+    Raises:
+        ConfigError: a setting is wrong, or the address is taken.
+        TemporalUnreachable: the deployment's server does not answer.
+    """
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(signals())
+        runs = await Runs.connect()
+        settings = runs.settings
+        inbox = await stack.enter_async_context(served_inbox(settings, runs))
+        told: dict[str, object] = {"status": "ready", "inbox": inbox.origin, "pid": os.getpid()}
+        lines = [f"ready: inbox {inbox.origin}"]
+        if inbox.provider is None:
+            link = await login_link(inbox.sessions, inbox.people, inbox.origin, subject)
+            told["link"] = link
+            lines.append(f"sign in once: {link}")
+        out.answer(told, *lines, one_line=True)
+        await stop.wait()
+
+
+async def print_link(out: Output, subject: str) -> None:
+    """Print a link that signs in once.
+
+    Raises:
+        BadInput: the inbox listens on whatever port is free, so its address is not known.
+    """
+    settings = load_settings()
+    if settings.inbox.port == 0 and settings.inbox.public_url is None:
+        raise BadInput("'inbox.port' is 0: only `interlock inbox` knows its address.")
+    origin = origin_of(settings.inbox, settings.inbox.port)
+    async with _credentials(settings) as credentials:
+        sessions = Sessions(
+            credentials,
+            secure=origin.startswith("https:"),
+            session=timedelta(seconds=settings.inbox.session_seconds),
+            link=timedelta(seconds=settings.inbox.link_seconds),
+        )
+        link = await login_link(sessions, People(settings.people), origin, subject)
+    out.answer({"link": link}, link)
+
+
+async def create_key(
+    out: Output, name: str, roles: Sequence[str], tenants: Sequence[str], days: float
+) -> None:
+    """Make an API key and print it."""
+    settings = load_settings()
+    machine = Person(
+        subject=f"machine:{name}"[:200], name=name, roles=tuple(roles), tenants=tuple(tenants)
+    )
+    async with _credentials(settings) as credentials:
+        key = await issue_key(credentials, machine, timedelta(days=days), name)
+    out.answer(
+        {"key": key, **machine.model_dump()},
+        key,
+        "Keep it: it is not shown again. Send it as 'Authorization: Bearer KEY'.",
+    )
+
+
+async def list_keys(out: Output) -> None:
+    """Print the API keys that hold."""
+    async with _credentials(load_settings()) as credentials:
+        found = await credentials.list("api_key")
+    rows = [
+        (
+            key.id,
+            key.label,
+            ", ".join(key.holder["roles"]),
+            ", ".join(key.holder["tenants"]),
+            f"{key.expires_at:%Y-%m-%d %H:%M}",
+        )
+        for key in found
+    ]
+    columns = ("ID", "NAME", "ROLES", "TENANTS", "EXPIRES (UTC)")
+    out.answer(found, table(columns, rows) if rows else "No keys.")
+
+
+async def revoke_key(out: Output, key_id: str) -> None:
+    """Revoke an API key.
+
+    Raises:
+        BadInput: no key has that id.
+    """
+    async with _credentials(load_settings()) as credentials:
+        gone = await credentials.revoke("api_key", key_id) if key_id else 0
+    if not gone:
+        raise BadInput(f"no key has the id {key_id!r}. List them with `interlock inbox key list`.")
+    out.answer({"revoked": key_id}, f"revoked {key_id}.")
+
+
+@asynccontextmanager
+async def _credentials(settings: Settings) -> AsyncIterator[SqlCredentials]:
+    async with Database(database_url(settings)) as database:
+        yield SqlCredentials(database)

@@ -1,0 +1,120 @@
+"""Serves an inbox on a socket, beside whatever else the process does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+
+from interlock.approvals.people import Person
+from interlock.errors import ConfigError
+from interlock.inbox.app import application
+from interlock.inbox.opening import open_inbox
+from interlock.inbox.people import People, whoever_started
+from interlock.inbox.services import Inbox, origin_of
+from interlock.inbox.sessions import Sessions
+from interlock.runs.client import Runs
+from interlock.settings import InboxSettings, Settings
+from interlock.workflows.runtime import Runtime
+
+_GOODBYE_SECONDS = 3
+"""How long open streams of events may take to end."""
+
+
+@asynccontextmanager
+async def served_inbox(
+    settings: Settings, runs: Runs, *, runtime: Runtime | None = None, any_port: bool = False
+) -> AsyncIterator[Inbox]:
+    """Serve the inbox of a deployment while the context is open.
+
+    Args:
+        settings: What `load_settings` read.
+        runs: The deployment's runs.
+        runtime: The deployment's agents and tools; those that the settings name by default.
+        any_port: Take another port when the one of the settings is taken.
+
+    Raises:
+        ConfigError: the address cannot be listened on, or a setting is wrong.
+    """
+    listener = _listener(settings.inbox, any_port)
+    with listener:
+        origin = origin_of(settings.inbox, listener.getsockname()[1])
+        async with open_inbox(settings, runs, origin=origin, runtime=runtime) as inbox:
+            server = _Server(_config(inbox, settings.inbox))
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            try:
+                await server.ready(serving)
+                yield inbox
+            finally:
+                server.should_exit = True
+                await serving
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it, and says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._up = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        self._up.set()
+
+    async def ready(self, serving: asyncio.Task[None]) -> None:
+        """Wait until connections are taken, or raise why they never will be."""
+        up = asyncio.create_task(self._up.wait())
+        await asyncio.wait([serving, up], return_when=asyncio.FIRST_COMPLETED)
+        up.cancel()
+        if serving.done():
+            await serving
+
+
+async def login_link(sessions: Sessions, people: People, origin: str, subject: str) -> str:
+    """Return an address that signs a person in once.
+
+    Somebody that the configuration does not name may do everything: only who can read the
+    deployment's files gets here.
+    """
+    person: Person = people.named(subject) or whoever_started(subject)
+    return f"{origin}/login/link?token={await sessions.link(person)}"
+
+
+def _config(inbox: Inbox, settings: InboxSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        application(inbox),
+        access_log=False,  # addresses may hold a link's secret
+        log_level="warning",
+        server_header=False,
+        proxy_headers=settings.public_url is not None,
+        timeout_graceful_shutdown=_GOODBYE_SECONDS,
+    )
+
+
+def _listener(settings: InboxSettings, any_port: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    ports = [settings.port, 0] if any_port else [settings.port]
+    failure: OSError | None = None
+    for port in ports:
+        made = socket.socket(family)
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((settings.host, port))
+        except OSError as error:
+            made.close()
+            failure = error
+        else:
+            return made
+    raise ConfigError(
+        f"the inbox cannot listen on {settings.host}:{settings.port}: {failure}. Set 'inbox.port' "
+        "(INTERLOCK_INBOX__PORT) to a free one."
+    )
