@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 import interlock
 from interlock.errors import InterlockError, NotSignedIn
-from interlock.inbox import api, runs_api, signing_in
+from interlock.inbox import api, pages, run_pages, runs_api, signing_in
 from interlock.inbox.headers import SecurityHeaders
 from interlock.inbox.problems import answer_of, problem_of
 from interlock.inbox.rendering import FOLDER, render
@@ -43,7 +43,7 @@ def application(inbox: Inbox) -> ASGIApp:
         lifespan=_following,
     )
     app.state.inbox = inbox
-    for router in (api.router, runs_api.router, signing_in.router):
+    for router in (api.router, runs_api.router, signing_in.router, pages.router, run_pages.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     for kind in (InterlockError, RequestValidationError, HTTPException, Exception):

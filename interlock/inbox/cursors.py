@@ -11,8 +11,8 @@ from interlock.errors import BadInput
 
 def encode(parts: list[Any]) -> str:
     """Return JSON parts as one word of letters, digits, '-' and '_'."""
-    packed = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
-    return base64.urlsafe_b64encode(packed.encode("utf-8", "surrogatepass")).rstrip(b"=").decode()
+    packed = json.dumps(parts, separators=(",", ":"))
+    return base64.urlsafe_b64encode(packed.encode()).rstrip(b"=").decode()
 
 
 def decode(word: str, length: int, what: str) -> list[str]:

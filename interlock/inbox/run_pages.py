@@ -1,0 +1,126 @@
+"""Pages of runs, and the stream that tells open pages of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from interlock.canonical import digest
+from interlock.errors import BadInput, InterlockError
+from interlock.inbox.api import Cursor, Name
+from interlock.inbox.identity import Reader
+from interlock.inbox.pages import picture_of
+from interlock.inbox.rendering import render
+from interlock.inbox.requests import RequestFilter, key_of
+from interlock.inbox.runs import FollowedRuns
+from interlock.inbox.runs_api import RunId
+from interlock.inbox.services import Here, Inbox
+from interlock.replay.steps import totals
+from interlock.replay.telling import told, totals_line
+from interlock.runs.filters import RunFilter
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+_ON_A_PAGE = 40
+_STREAM_SECONDS = 300.0
+"""How long one stream lasts; a browser comes back by itself, and is asked who it is again."""
+
+
+@router.get("/runs")
+async def list_runs(
+    request: Request,
+    inbox: Here,
+    person: Reader,
+    status: Name = "",
+    agent: Name = "",
+    tenant: Name = "",
+    cursor: Cursor = "",
+) -> Response:
+    """List runs, newest first."""
+    try:
+        where = RunFilter.model_validate(
+            {"status": status or None, "agent": agent, "tenant": tenant}
+        )
+    except ValueError as error:
+        raise BadInput("this filter is not one that the page offers.") from error
+    page = await FollowedRuns(inbox.runs).page(
+        person,
+        status=where.status,
+        agent=agent,
+        tenant=tenant,
+        limit=_ON_A_PAGE,
+        cursor=cursor,
+    )
+    return render(
+        request,
+        "runs.html",
+        person=person,
+        form_token=inbox.sessions.form_token(request),
+        active="runs",
+        page=page,
+        where=where,
+    )
+
+
+@router.get("/runs/{workflow_id:path}")
+async def one_run(request: Request, inbox: Here, person: Reader, workflow_id: RunId) -> Response:
+    """Show what a run did, its state and its graph."""
+    followed = FollowedRuns(inbox.runs)
+    summary = await followed.one(person, workflow_id)
+    steps = await followed.steps(person, workflow_id)
+    began = steps[0].at if steps else summary.started_at
+    return render(
+        request,
+        "run.html",
+        person=person,
+        form_token=inbox.sessions.form_token(request),
+        active="runs",
+        run=summary,
+        lines=[
+            {
+                "step": step,
+                "seconds": (step.at - began).total_seconds(),
+                "what": told(step)[0],
+                "more": told(step)[1],
+                "node": getattr(step, "node", ""),
+                "error": getattr(step, "error", None),
+            }
+            for step in steps
+        ],
+        used=totals_line(totals(steps)),
+        state=await _state(inbox, workflow_id),
+        picture=await picture_of(inbox, workflow_id),
+    )
+
+
+@router.get("/events", response_class=EventSourceResponse)
+async def events(
+    inbox: Here, person: Reader, last: Annotated[str, Query(max_length=80)] = ""
+) -> AsyncIterator[ServerSentEvent]:
+    """Tell an open page when what this person sees of the queue has changed."""
+    seen, version = last, -1
+    ends = time.monotonic() + _STREAM_SECONDS
+    while (left := ends - time.monotonic()) > 0:
+        shown = await inbox.requests.seen_by(person, RequestFilter())
+        now = digest([key_of(item) for item in shown])[:16]
+        if now != seen:
+            seen = now
+            yield ServerSentEvent(event="queue", data={"open": len(shown), "seen": now})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left):
+                version = await inbox.board.changed(version)
+
+
+async def _state(inbox: Inbox, workflow_id: str) -> object:
+    try:
+        return await inbox.runs.query(workflow_id, "state")
+    except InterlockError:
+        return None

@@ -1,0 +1,110 @@
+// What a script adds to pages that work without one: the queue stays fresh, deadlines count down,
+// and everything can be reached by a key. It builds no HTML of its own.
+"use strict";
+
+const queue = document.getElementById("queue");
+const form = document.getElementById("decision");
+
+// The queue, read anew whenever the inbox says that it has changed.
+
+async function readQueue() {
+  const address = new URL(location.href);
+  address.searchParams.set("part", "true");
+  address.searchParams.delete("said");
+  const answer = await fetch(address, { credentials: "same-origin" });
+  if (answer.redirected || !answer.ok) return;
+  const read = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const chosen = new Set([...queue.querySelectorAll("input[name=chosen]:checked")].map((box) => box.value));
+  const comment = queue.querySelector("input[name=comment]")?.value ?? "";
+  const focused = place(document.activeElement);
+  queue.replaceChildren(...read.body.childNodes);
+  for (const box of queue.querySelectorAll("input[name=chosen]")) box.checked = chosen.has(box.value);
+  const field = queue.querySelector("input[name=comment]");
+  if (field) field.value = comment;
+  if (focused) queue.querySelector(focused)?.focus({ preventScroll: true });
+  countDown();
+}
+
+function place(element) {
+  if (!element || !queue.contains(element)) return "";
+  const item = element.closest("[data-key]");
+  const inside = element.matches("input") ? "input" : "a";
+  if (item) return `[data-key="${item.dataset.key}"] ${inside}`;
+  return element.name ? `[name="${element.name}"]` : "";
+}
+
+if (queue) {
+  const events = new EventSource(queue.dataset.live);
+  let first = true;
+  events.addEventListener("queue", (event) => {
+    document.getElementById("count").textContent = JSON.parse(event.data).open;
+    if (!first) readQueue();
+    first = false;
+  });
+  addEventListener("pagehide", () => events.close());
+}
+
+// Deadlines.
+
+function left(seconds) {
+  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]])
+    if (seconds >= 2 * size) return `${Math.floor(seconds / size)} ${unit}`;
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}
+
+function countDown() {
+  for (const time of document.querySelectorAll("[data-countdown]")) {
+    const seconds = Number(time.dataset.countdown) - Date.now() / 1000;
+    time.textContent = seconds > 0 ? `${left(seconds)} left` : "expired";
+    time.classList.toggle("soon", seconds < 3600);
+  }
+}
+
+countDown();
+setInterval(countDown, 1000);
+
+// Keys: none of them decides by itself, it only leads to the button.
+
+function move(by) {
+  const links = [...document.querySelectorAll(".item .what")];
+  const now = links.indexOf(document.activeElement?.closest(".item")?.querySelector(".what"));
+  links[Math.min(Math.max(now + by, 0), links.length - 1)]?.focus();
+}
+
+function open(id) {
+  const details = document.getElementById(id);
+  if (!details) return;
+  details.open = true;
+  details.querySelector("input, select, textarea")?.focus();
+}
+
+const focusOn = (selector) => document.querySelector(selector)?.focus();
+
+const keys = {
+  j: () => move(1),
+  k: () => move(-1),
+  x: () => document.activeElement?.closest(".item")?.querySelector("input[type=checkbox]")?.click(),
+  a: () => focusOn("button[value=approve]"),
+  r: () => focusOn("button[value=reject]"),
+  c: () => focusOn("[name=comment]"),
+  e: () => open("edit"),
+  s: () => open("respond"),
+  u: () => document.getElementById("back")?.click(),
+};
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.closest("textarea, select, input:not([type=checkbox])");
+  if (event.key === "Escape" && typing) typing.blur();
+  if (typing || !(event.key in keys)) return;
+  event.preventDefault();
+  keys[event.key]();
+});
+
+// A decision is sent once, however often its button is pressed.
+
+addEventListener("pageshow", () => delete form?.dataset.sent);
+form?.addEventListener("submit", (event) => {
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+});

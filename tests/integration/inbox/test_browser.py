@@ -1,0 +1,152 @@
+"""A reviewer's way through the inbox in a real browser: by keyboard, by mouse, without JavaScript."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from interlock.approvals.people import Person
+from interlock.inbox.services import Inbox
+from interlock.inbox.serving import served_inbox
+from interlock.runs.client import Runs
+from interlock.testing import WorkerEnv
+from tests.browsers import open_browser
+from tests.integration.inbox.conftest import Ask
+from tests.integration.inbox.desk import PAID
+
+IMAGES = Path(__file__).parents[3] / "docs" / "images" / "inbox"
+
+ADA = Person(subject="ada", name="Ada", roles=("reviewer",), tenants=("north",))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A browser."""
+    async with open_browser() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def inbox(env: WorkerEnv) -> AsyncIterator[Inbox]:
+    """An inbox on a port of its own, as `interlock inbox` serves it."""
+    given = env.app.settings.inbox.model_copy(update={"port": 0})
+    settings = env.app.settings.model_copy(update={"inbox": given})
+    async with served_inbox(settings, Runs(settings, env.client), runtime=env.app.runtime) as inbox:
+        yield inbox
+
+
+async def _signed_in(inbox: Inbox, context: BrowserContext) -> Page:
+    page = await context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))
+    page.on("console", lambda said: print(said.text) if said.type == "error" else None)  # noqa: T201
+    await page.goto(f"{inbox.origin}/login/link?token={await inbox.sessions.link(ADA)}")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+    return page
+
+
+async def _shot(page: Page, name: str) -> None:
+    if os.environ.get("INTERLOCK_SCREENSHOTS"):
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        await page.screenshot(path=IMAGES / f"{name}.png")
+
+
+async def test_a_reviewer_decides_with_the_keyboard_alone(
+    env: WorkerEnv, inbox: Inbox, ask: Ask, browser: Browser
+):
+    """The queue shows a new request by itself; keys lead to it, to its edit and to its button."""
+    async with await browser.new_context(color_scheme="light") as context:
+        page = await _signed_in(inbox, context)
+        handle, request = await ask(order="o-keys", amount=120, text="The lamp came broken.")
+        item = page.locator(f'[data-key="{request["key"]}"]')
+        await expect(item).to_be_visible()
+        link = item.locator("a.what")
+        await page.keyboard.press("j")
+        while not await link.evaluate("(link) => link === document.activeElement"):
+            await page.keyboard.press("j")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="What exactly")).to_be_visible()
+        await _shot(page, "request")
+        await page.keyboard.press("e")
+        await page.keyboard.press("Tab")
+        await expect(page.locator('[name="arg.payment.amount"]')).to_be_focused()
+        await page.keyboard.press("Control+a")
+        await page.keyboard.type("90")
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("c")
+        await page.keyboard.type("Shipping is not refunded.")
+        await page.keyboard.press("Escape")
+        await _shot(page, "edit")
+        button = page.get_by_role("button", name="Approve with these changes")
+        while not await button.evaluate("(button) => button === document.activeElement"):
+            await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_contain_text("Approved with your changes")
+        await env.result(handle)
+        assert PAID["o-keys"] == [90]
+        await page.goto(f"{inbox.origin}/runs/{handle.id}")
+        await expect(page.get_by_text("edit by ada: Shipping is not refunded.")).to_be_visible()
+        await _shot(page, "run")
+
+
+async def test_a_reviewer_clears_several_with_the_mouse(
+    env: WorkerEnv, inbox: Inbox, ask: Ask, browser: Browser
+):
+    """Selected requests are rejected at once, and the queue keeps what is selected as it changes."""
+    async with await browser.new_context(color_scheme="dark") as context:
+        page = await _signed_in(inbox, context)
+        asked = [await ask(order=f"o-mouse-{n}", amount=10 * n) for n in (1, 2, 3)]
+        boxes = [page.locator(f'[data-key="{r["key"]}"] input') for _, r in asked]
+        for box in boxes[:2]:
+            await box.check()
+        _, late = await ask("asker", text="Is there another lamp in the warehouse?")
+        await expect(page.locator(f'[data-key="{late["key"]}"]')).to_be_visible()
+        assert [await box.is_checked() for box in boxes] == [True, True, False]
+        await _shot(page, "queue-dark")
+        await page.get_by_role("button", name="Reject selected").click()
+        await expect(page.get_by_role("status")).to_contain_text("Rejected")
+        await expect(boxes[2]).to_be_visible()
+        await expect(boxes[0]).to_have_count(0)
+        assert len(await env.open_requests(asked[2][0])) == 1
+        assert [PAID[f"o-mouse-{n}"] for n in (1, 2, 3)] == [[], [], []]
+
+
+async def test_the_whole_way_works_without_javascript(
+    env: WorkerEnv, inbox: Inbox, ask: Ask, browser: Browser
+):
+    """Sign in, find, answer, see the run."""
+    async with await browser.new_context(java_script_enabled=False) as context:
+        page = await _signed_in(inbox, context)
+        handle, request = await ask("asker", text="May I give a discount?")
+        await page.reload()
+        await page.locator(f'[data-key="{request["key"]}"] a.what').click()
+        await page.get_by_label("Answer").fill("Ten percent.")
+        await page.get_by_role("button", name="Send the answer").click()
+        await expect(page.get_by_role("status")).to_contain_text("Answered")
+        assert (await env.result(handle)).output["outcome"] == "Ten percent."
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page_is_accessible(inbox: Inbox, ask: Ask, browser: Browser, scheme: str):
+    """Axe finds nothing, in either colour scheme."""
+    handle, request = await ask(text="A very long text. " * 30)
+    await ask("asker")
+    await ask("writer")
+    addresses = ("/", "/runs", f"/requests/{request['key']}", f"/runs/{handle.id}", "/login", "/no")
+    async with await browser.new_context(color_scheme=scheme) as context:  # type: ignore[arg-type]
+        page = await _signed_in(inbox, context)
+        for address in addresses:
+            await page.goto(inbox.origin + address)
+            await page.evaluate(
+                "document.querySelectorAll('details').forEach((d) => (d.open = true))"
+            )
+            found = (await Axe().run(page)).response["violations"]
+            assert [(item["id"], item["nodes"][0]["html"]) for item in found] == [], address
+        await page.goto(f"{inbox.origin}/")
+        await _shot(page, f"queue-{scheme}")

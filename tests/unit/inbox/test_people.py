@@ -1,0 +1,87 @@
+"""Claims become people, configuration wins, and origins are safe ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from interlock.approvals.people import Person
+from interlock.errors import BadInput, ConfigError, NotAllowed
+from interlock.inbox import cursors
+from interlock.inbox.people import DECIDING, People, person_of, require
+from interlock.inbox.services import origin_of
+from interlock.inbox.signing_in import own
+from interlock.settings import InboxSettings, OidcSettings, PersonSettings
+
+
+def test_claims_count_as_the_settings_say() -> None:
+    """Unknown groups count for nothing once there is a map; odd claims never count."""
+    plain = OidcSettings(issuer="https://id.test", client_id="c")
+    claims = {"sub": "u", "name": "Uma", "roles": ["reviewer", 7, None], "tenants": "north"}
+    assert person_of(claims, plain) == Person(
+        subject="u", name="Uma", roles=("reviewer",), tenants=("north",)
+    )
+    mapped = plain.model_copy(update={"roles": {"grp": "reviewer"}, "roles_claim": "groups"})
+    found = person_of({"sub": "u", "groups": ["grp", "admin"], "roles": ["admin"]}, mapped)
+    assert (found.roles, found.tenants) == (("reviewer",), ())
+    assert person_of({"sub": "u", "roles": {"admin": True}}, plain).roles == ()
+
+
+def test_the_configuration_wins() -> None:
+    """Over whatever claims say."""
+    people = People([PersonSettings(subject="u", roles=["caller"], tenants=["south"])])
+    came = Person(subject="u", roles=("admin",), tenants=("*",))
+    assert people.known_as(came).roles == ("caller",)
+    other = Person(subject="v", roles=("admin",))
+    assert people.known_as(other) == other
+
+
+def test_a_role_is_required() -> None:
+    """The message names the person and the role."""
+    require(Person(subject="a", roles=("reviewer",)), DECIDING, "decide")
+    with pytest.raises(NotAllowed, match="'b' may not decide: that takes the role reviewer"):
+        require(Person(subject="b", roles=("caller",)), DECIDING, "decide")
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ({}, "http://127.0.0.1:80"),
+        ({"host": "::1"}, "http://[::1]:80"),
+        ({"host": "0.0.0.0", "public_url": "https://inbox.test/"}, "https://inbox.test"),
+        ({"public_url": "http://localhost:9000"}, "http://localhost:9000"),
+    ],
+)
+def test_people_come_by_https_or_from_this_machine(given: dict[str, str], origin: str) -> None:
+    """Everything else is refused when the inbox starts."""
+    assert origin_of(InboxSettings(**given), 80) == origin
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"host": "0.0.0.0"}, {"public_url": "http://inbox.test"}, {"public_url": "https://a.test/b"}],
+)
+def test_an_address_without_tls_is_refused(given: dict[str, str]) -> None:
+    """The message names the setting."""
+    with pytest.raises(ConfigError, match=r"inbox\."):
+        origin_of(InboxSettings(**given), 80)
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [("/", True), ("/runs?status=waiting", True), ("//evil.test", False), ("https://evil.test", False),
+     ("/\\evil.test", False), ("", False), ("/a\nb", False), ("runs", False)],
+)  # fmt: skip
+def test_only_own_addresses_are_gone_to(address: str, kept: bool) -> None:
+    """After signing in nobody is led elsewhere."""
+    assert own(address) == (address if kept else "/")
+
+
+def test_a_cursor_comes_back_as_it_was_given() -> None:
+    """Any text survives; anything else is refused."""
+    parts = ["a/b", "ünï\ud800", "c:d"]
+    word = cursors.encode(parts)
+    assert word.replace("-", "").replace("_", "").isalnum()
+    assert cursors.decode(word, 3, "cursor") == parts
+    for wrong in ("", "!", "ümlaut", cursors.encode(["a"]), cursors.encode([1, 2]), "A" * 5000):
+        with pytest.raises(BadInput, match="no cursor"):
+            cursors.decode(wrong, 2, "cursor")
