@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import Annotated
 
 import typer
@@ -40,7 +39,7 @@ def inbox(context: typer.Context, subject: As = "", as_json: Json = False) -> No
     with out.working("loading"):
         from interlock.cli.inboxes import serve
     try:
-        asyncio.run(serve(out, subject or getpass.getuser()))
+        asyncio.run(serve(out, subject))
     except asyncio.CancelledError:  # a signal came while it was starting
         raise typer.Exit(130) from None
 
@@ -56,7 +55,7 @@ def link(subject: As = "", as_json: Json = False) -> None:
     """
     from interlock.cli.inboxes import print_link
 
-    asyncio.run(print_link(Output(as_json), subject or getpass.getuser()))
+    asyncio.run(print_link(Output(as_json), subject))
 
 
 @keys.callback()

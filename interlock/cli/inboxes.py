@@ -12,6 +12,7 @@ from interlock.approvals.people import Person
 from interlock.audit.credentials import SqlCredentials
 from interlock.audit.database import Database
 from interlock.cli.output import Output, table
+from interlock.cli.requests import reviewer_name
 from interlock.cli.signals import signals
 from interlock.errors import BadInput, ConfigError
 from interlock.runs.client import Runs
@@ -44,7 +45,7 @@ async def serve(out: Output, subject: str) -> None:
         told: dict[str, object] = {"status": "ready", "inbox": inbox.origin, "pid": os.getpid()}
         lines = [f"ready: inbox {inbox.origin}"]
         if inbox.provider is None:
-            link = await login_link(inbox.sessions, inbox.people, inbox.origin, subject)
+            link = await login_link(inbox.sessions, inbox.people, inbox.origin, _whom(subject))
             told["link"] = link
             lines.append(f"sign in once: {link}")
         out.answer(told, *lines, one_line=True)
@@ -68,7 +69,7 @@ async def print_link(out: Output, subject: str) -> None:
             session=timedelta(seconds=settings.inbox.session_seconds),
             link=timedelta(seconds=settings.inbox.link_seconds),
         )
-        link = await login_link(sessions, People(settings.people), origin, subject)
+        link = await login_link(sessions, People(settings.people), origin, _whom(subject))
     out.answer({"link": link}, link)
 
 
@@ -118,6 +119,10 @@ async def revoke_key(out: Output, key_id: str) -> None:
     if not gone:
         raise BadInput(f"no key has the id {key_id!r}. List them with `interlock inbox key list`.")
     out.answer({"revoked": key_id}, f"revoked {key_id}.")
+
+
+def _whom(subject: str) -> str:
+    return subject or reviewer_name()
 
 
 @asynccontextmanager

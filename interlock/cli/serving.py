@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,6 +17,7 @@ from temporalio.client import Client
 from interlock.app import App
 from interlock.cli.knowledge import fill_if_empty
 from interlock.cli.output import Output
+from interlock.cli.requests import reviewer_name
 from interlock.cli.signals import Stop, signals
 from interlock.connection import connect, data_folder, note_server
 from interlock.errors import StoreLocked, StoreUnwritable, TemporalUnreachable
@@ -29,8 +31,8 @@ _POLL_SECONDS = 30.0
 """How long the server may take to see a worker that has started."""
 
 
-async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool) -> None:
-    """Run a server and, unless told otherwise, a worker, until SIGINT or SIGTERM.
+async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool, inbox: bool) -> None:
+    """Run a server and, unless told otherwise, a worker and the inbox, until SIGINT or SIGTERM.
 
     Raises:
         StoreLocked: another `interlock up` runs on the same data folder.
@@ -44,10 +46,13 @@ async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool) ->
         server = await stack.enter_async_context(_server(settings, port, ui))
         stack.enter_context(_noted(settings, server))
         here = _at(settings, server.address)
+        client = await connect(here)
         if worker:
-            await stack.enter_async_context(_worker(out, here, await connect(here)))
-        addresses = {"address": server.address, "ui": server.ui}
-        await _ready(out, stop, {"status": "ready", **addresses, "worker": worker})
+            await stack.enter_async_context(_worker(out, here, client))
+        told: dict[str, object] = {"address": server.address, "ui": server.ui, "worker": worker}
+        if inbox and find_spec("fastapi") is not None:
+            told |= await stack.enter_async_context(_inbox(here, client))
+        await _ready(out, stop, {"status": "ready", **told})
 
 
 async def serve_worker(out: Output) -> None:
@@ -71,7 +76,10 @@ async def _ready(out: Output, stop: Stop, told: dict[str, object]) -> None:
     if told.get("ui"):
         parts.append(f"ui {told['ui']}")
     parts.append("worker polls" if told["worker"] else "no worker")
-    out.answer({**told, "pid": os.getpid()}, ", ".join(parts), one_line=True)
+    if told.get("inbox"):
+        parts.append(f"inbox {told['inbox']}")
+    lines = [", ".join(parts)] + ([f"sign in once: {told['link']}"] if "link" in told else [])
+    out.answer({**told, "pid": os.getpid()}, *lines, one_line=True)
     await stop.wait()
     out.note("stopping: what runs now is finished, the rest waits for the next start.")
 
@@ -88,6 +96,19 @@ async def _worker(out: Output, settings: Settings, client: Client) -> AsyncItera
             await _polled(Runs(settings, client))
             keep_what_is_loaded()
             yield
+
+
+@asynccontextmanager
+async def _inbox(settings: Settings, client: Client) -> AsyncIterator[dict[str, object]]:
+    """Serve the inbox, and give its address and a link for whoever started it."""
+    from interlock.inbox.serving import login_link, served_inbox
+
+    async with served_inbox(settings, Runs(settings, client), any_port=True) as inbox:
+        told: dict[str, object] = {"inbox": inbox.origin}
+        if inbox.provider is None:
+            subject = reviewer_name()
+            told["link"] = await login_link(inbox.sessions, inbox.people, inbox.origin, subject)
+        yield told
 
 
 async def _polled(runs: Runs) -> None:

@@ -26,11 +26,15 @@ def up(
     no_worker: Annotated[
         bool, typer.Option("--no-worker", help="Only the server; start `interlock worker` apart.")
     ] = False,
+    no_inbox: Annotated[
+        bool, typer.Option("--no-inbox", help="Leave the reviewers' inbox out.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run a Temporal server, its web UI and a worker on this machine, until Ctrl-C.
+    """Run a Temporal server, its web UI, a worker and the inbox on this machine, until Ctrl-C.
 
     The server keeps its state in the data folder. The other commands find it by themselves.
+    The inbox needs the extra 'interlock[inbox]'; a link that signs in once is printed.
     With --json, the ready line is one JSON object.
 
     Example: interlock up
@@ -39,7 +43,8 @@ def up(
     with out.working("loading"):
         from interlock.cli.serving import serve_all
 
-    _serve(serve_all(out, port=port, ui=not no_ui, worker=not no_worker))
+    serving = serve_all(out, port=port, ui=not no_ui, worker=not no_worker, inbox=not no_inbox)
+    _serve(serving)
 
 
 @app.command(rich_help_panel=_PANEL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,12 +65,14 @@ class Board:
     async def follow(self) -> None:
         """Look again and again, for ever."""
         while True:
+            began = time.monotonic()
             try:
                 await self.refresh()
             except InterlockError as error:
                 self.trouble = error
                 _log.warning("the queue was not read: %s", error.message)
-            await asyncio.sleep(self._rest)
+            # However long the list is, Temporal has half of the time for others.
+            await asyncio.sleep(max(self._rest, time.monotonic() - began))
 
     async def refresh(self) -> None:
         """Look once, and ask the runs whose open requests have changed.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from pydantic import BaseModel, ConfigDict
 
 from interlock.approvals.contract import ApprovalRequest
@@ -85,7 +87,7 @@ class Requests:
         """
         found = await self.seen_by(person, where)
         after = tuple(cursors.decode(cursor, 3, "cursor")) if cursor else ("", "", "")
-        rest = [item for item in found if in_order(item) > after]
+        rest = found[bisect_right(found, after, key=in_order) :]
         shown = rest[:limit]
         return RequestPage(
             requests=tuple(self.view(person, item) for item in shown),

@@ -24,7 +24,13 @@ from interlock import errors
 from interlock.cli.program import app
 from interlock.errors import InterlockError
 from interlock.registry import GROUPS
-from interlock.settings import CandidateSettings, KeySettings, RoleSettings, Settings
+from interlock.settings import (
+    CandidateSettings,
+    KeySettings,
+    PersonSettings,
+    RoleSettings,
+    Settings,
+)
 from tests.integration.bad_input.table import cells, read_rows
 
 ROOT = Path(__file__).parents[2]
@@ -138,7 +144,10 @@ def settings_page() -> str:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
     plain = {n: f for n, f in Settings.model_fields.items() if (n, f) not in sections}
-    parts = [HEAD, table({n: f for n, f in plain.items() if n not in ("models", "project_dir")})]
+    parts = [
+        HEAD,
+        table({n: f for n, f in plain.items() if n not in ("models", "people", "project_dir")}),
+    ]
     for name, field in sections:
         model: type[BaseModel] = field.annotation  # type: ignore[assignment]
         parts.append(f"## `[{name}]`\n\n{model.__doc__}\n\n{table(model.model_fields)}")
@@ -149,6 +158,8 @@ def settings_page() -> str:
     parts.append(table(CandidateSettings.model_fields))
     parts.append(f"## `[approvals.keys.ID]`\n\n{KeySettings.__doc__}\n")
     parts.append(table(KeySettings.model_fields))
+    people = f"`people`: {plain['people'].description}"
+    parts.append(f"{PEOPLE.strip()}\n\n{people}\n\n{table(PersonSettings.model_fields)}")
     groups = "\n".join(f"| `{group}` | {OFFERS[group]} |" for group in GROUPS)
     parts.append(
         f"{ENTRY_POINTS.strip()}\n\n| group | what a package offers there |\n| --- | --- |\n{groups}"
@@ -173,6 +184,11 @@ KINDS = {
     Path: "path",
     AwareDatetime: "time, with its zone",
 }
+_LISTS = {
+    str: "list of texts",
+    CandidateSettings: "list of candidates",
+    PersonSettings: "list of people",
+}
 BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "over"), MinLen: ("min_length", "at least")}
 
 
@@ -184,7 +200,7 @@ def value_of(annotation: Any, metadata: list[Any]) -> str:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
     if get_origin(annotation) is list:
         item = get_args(annotation)[0]
-        what = "list of texts" if item is str else "list of candidates"
+        what = _LISTS[item]
     else:
         what = "table" if get_origin(annotation) is dict else KINDS[annotation]
     for bound in metadata:
@@ -240,6 +256,19 @@ candidates = [
 ```
 """
 
+PEOPLE = """
+## `[[people]]`
+
+People and machines that may sign in to the inbox: docs/inbox.md.
+
+```toml
+[[people]]
+subject = "ada"
+roles = ["reviewer"]
+tenants = ["north"]
+```
+"""
+
 ENTRY_POINTS = """
 ## Entry points
 
@@ -274,7 +303,9 @@ def described(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
             yield name, field
 
 
-@pytest.mark.parametrize("model", [Settings, RoleSettings, CandidateSettings, KeySettings])
+@pytest.mark.parametrize(
+    "model", [Settings, RoleSettings, CandidateSettings, KeySettings, PersonSettings]
+)
 def test_every_setting_is_described(model: type[BaseModel]) -> None:
     """A setting without a description cannot be added, and each is in the page."""
     text = written("settings.md")

@@ -50,6 +50,7 @@ FACADES: dict[str, tuple[str, ...]] = {
     ),
     "interlock.cli": ("main",),
     "interlock.codec": ("MESSAGE_TYPES", "decode", "encode"),
+    "interlock.inbox": (),
     "interlock.memory": (
         "MEMORY_PORT",
         "Embedder",

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.cli.conftest import Start
+from tests.integration.cli.conftest import Deployment, Start
 
 
 @pytest.fixture
@@ -67,6 +67,16 @@ def test_a_key_opens_the_api_until_it_is_revoked(
         answer("inbox", "key", "revoke", mine["id"])
         assert program.get("/api/v1/me").status_code == 401
     assert refusal("inbox", "key", "revoke", mine["id"]) == (1, "BAD_INPUT")
+
+
+def test_up_serves_the_inbox_too(deployment: Deployment) -> None:
+    """Whoever starts a deployment may do everything in it."""
+    ready = deployment.ready
+    with httpx.Client(base_url=ready["inbox"]) as browser:
+        token = httpx.URL(ready["link"]).params["token"]
+        assert browser.post("/login/link", data={"token": token}).status_code == 303
+        me = browser.get("/api/v1/me").json()
+    assert (me["roles"], me["tenants"]) == (["admin", "caller", "operator", "reviewer"], ["*"])
 
 
 def test_another_link_is_printed_for_an_inbox_that_runs(answer: Callable[..., Any]) -> None:

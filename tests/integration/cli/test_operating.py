@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from interlock.cli import runs
 from interlock.cli.output import Output
 from interlock.cli.serving import serve_all
 from interlock.errors import StoreLocked
+from interlock.runs import client as runs
 
 
 def test_up_says_when_it_is_usable(deployment: Any) -> None:
@@ -29,7 +29,7 @@ async def test_a_second_up_on_one_folder_is_refused(
     """Two servers on one database would lose runs: the second says so and starts nothing."""
     monkeypatch.chdir(deployment.folder)
     with pytest.raises(StoreLocked, match="another `interlock up`"):
-        await serve_all(Output(as_json=True), port=None, ui=False, worker=True)
+        await serve_all(Output(as_json=True), port=None, ui=False, worker=True, inbox=False)
 
 
 def test_doctor_finds_a_healthy_deployment(deployment: Any, answer: Any) -> None:
