@@ -38,7 +38,7 @@ _PACKAGE = Path(interlock.__file__).parent
 _SCAFFOLD = Path(__file__).with_name("scaffold")
 _RENAMED = {"gitignore": ".gitignore"}
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
-_EXTRAS = "interlock[local,server]"
+_EXTRAS = "interlock[inbox,local,server]"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 
 from interlock.inbox.headers import HEADERS
 from interlock.inbox.services import Inbox
@@ -145,33 +145,18 @@ async def test_what_the_description_allows_never_fails_the_inbox(
             assert answer.headers["content-type"] == "application/problem+json"
 
     def explore() -> int:
-        count = 0
-        for found in schema.get_all_operations():
-            operation = found.ok()
-
-            @settings(
-                max_examples=12,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-                database=None,
-                derandomize=True,
-            )
-            @(
-                schemathesis.hypothesis_given(operation)
-                if hasattr(schemathesis, "hypothesis_given")
-                else _given(operation)
-            )
-            def check(case: Any) -> None:
-                send(case)
-
-            check()
-            count += 1
-        return count
+        operations = [found.ok() for found in schema.get_all_operations()]
+        for operation in operations:
+            _ON_EACH(given(case=operation.as_strategy())(send))()
+        return len(operations)
 
     assert await asyncio.to_thread(explore) >= 12
 
 
-def _given(operation: Any) -> Any:
-    from hypothesis import given
-
-    return given(case=operation.as_strategy())
+_ON_EACH = settings(
+    max_examples=12,
+    database=None,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
