@@ -52,20 +52,20 @@ def test_placeholders_are_filled(tmp_path: Path) -> None:
     """The project has its name, and a requirement for the engine that made it."""
     folder = template.write(tmp_path, "shop", None).folder
     assert (folder / "README.md").read_text().startswith("# shop\n")
-    assert f"\ninterlock[local,server] @ {ROOT.as_uri()}\n" in requirements(folder)
+    assert f"\ninterlock[inbox,local,server] @ {ROOT.as_uri()}\n" in requirements(folder)
 
 
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (None, f"interlock[local,server]>={interlock.__version__}"),
+        (None, f"interlock[inbox,local,server]>={interlock.__version__}"),
         (
             '{"url": "file:///a/b-1.whl", "archive_info": {}}',
-            "interlock[local,server] @ file:///a/b-1.whl",
+            "interlock[inbox,local,server] @ file:///a/b-1.whl",
         ),
         (
             '{"url": "https://a.b/c.git", "vcs_info": {"vcs": "git", "commit_id": "f00"}}',
-            "interlock[local,server] @ git+https://a.b/c.git@f00",
+            "interlock[inbox,local,server] @ git+https://a.b/c.git@f00",
         ),
     ],
 )
@@ -88,7 +88,7 @@ def test_the_engine_may_be_a_wheel(tmp_path: Path) -> None:
     wheel = tmp_path / "interlock-0.1.0-py3-none-any.whl"
     wheel.touch()
     folder = template.write(tmp_path, "shop", wheel).folder
-    assert f"\ninterlock[local,server] @ {wheel.as_uri()}\n" in requirements(folder)
+    assert f"\ninterlock[inbox,local,server] @ {wheel.as_uri()}\n" in requirements(folder)
 
 
 @pytest.mark.parametrize("name", ["Shop", "1shop", "a/b", "..", "", "a b"])
