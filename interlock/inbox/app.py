@@ -24,6 +24,9 @@ from interlock.inbox.problems import answer_of, problem_of
 from interlock.inbox.rendering import FOLDER, render
 from interlock.inbox.services import Inbox
 
+LARGEST_BODY = 1_000_000
+"""Bytes of a request: it is read before anybody knows who has sent it."""
+
 DESCRIPTION = """
 Requests for a decision and runs of one Interlock deployment. Send `Authorization: Bearer TOKEN`
 with an API key (`interlock key create`) or a token of the identity provider. Errors are
@@ -41,6 +44,7 @@ def application(inbox: Inbox) -> ASGIApp:
         docs_url=None,  # they load scripts of others
         redoc_url=None,
         lifespan=_following,
+        max_body_size=LARGEST_BODY,
     )
     app.state.inbox = inbox
     for router in (api.router, runs_api.router, signing_in.router, pages.router, run_pages.router):
@@ -48,7 +52,8 @@ def application(inbox: Inbox) -> ASGIApp:
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     for kind in (InterlockError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answer)
-    host = urlsplit(inbox.origin).hostname or ""
+    named = urlsplit(inbox.origin).hostname or ""
+    host = f"[{named}]" if ":" in named else named
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[host, "localhost"], www_redirect=False)
     return SecurityHeaders(app, https=inbox.origin.startswith("https:"))
 

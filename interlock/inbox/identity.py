@@ -89,7 +89,7 @@ async def _signed_in(request: Request, inbox: Inbox) -> Person:
     found = await inbox.sessions.person(request)
     if found is None:
         raise NotSignedIn("nobody is signed in here. Sign in at /login.")
-    return found
+    return inbox.people.known_as(found)  # as the configuration stands now
 
 
 async def _bearer(request: Request, inbox: Inbox, token: str) -> Person:

@@ -10,6 +10,7 @@ import httpx
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
+from interlock.inbox.app import LARGEST_BODY
 from interlock.inbox.headers import HEADERS
 from interlock.inbox.services import Inbox
 from interlock.testing import WorkerEnv
@@ -117,6 +118,14 @@ async def test_every_answer_has_the_security_headers(client: Client, browser: ht
     refused = await browser.get("/login", headers={"Host": "evil.test"})
     assert refused.status_code == 400
     assert refused.headers["X-Frame-Options"] == "DENY"
+
+
+async def test_a_request_that_is_too_large_is_not_read(browser: httpx.AsyncClient):
+    """Whoever sends it: nobody knows yet who that is."""
+    for address in ("/api/v1/decisions", "/login/link"):
+        answer = await browser.post(address, content=b"x" * (LARGEST_BODY + 1))
+        assert answer.status_code == 413
+        assert answer.headers["X-Frame-Options"] == "DENY"
 
 
 async def test_what_the_description_allows_never_fails_the_inbox(
