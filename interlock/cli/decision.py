@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from interlock.approvals.contract import DecisionAnswer
-    from interlock.runs.client import OpenRequest, Runs
+    from interlock.runs.client import Runs
+    from interlock.runs.contract import OpenRequest
 
 _PANEL = "Reviewers"
 
@@ -184,7 +185,8 @@ def resolve(
 
 async def _list(out: Output, run: str, limit: int, page: int) -> None:
     from interlock.cli.requests import request_lines
-    from interlock.runs.client import OpenRequest, Runs
+    from interlock.runs.client import Runs
+    from interlock.runs.contract import OpenRequest
 
     runs = await Runs.connect()
     if run:

@@ -34,7 +34,8 @@ from interlock.replay.steps import (
     totals,
 )
 from interlock.replay.telling import totals_line
-from interlock.runs.client import OpenRequest, Runs
+from interlock.runs.client import Runs
+from interlock.runs.contract import OpenRequest
 from interlock.workflows import search
 from interlock.workflows.contract import RunResult, RunStatus
 

@@ -12,7 +12,7 @@ from interlock.cli.output import Output
 
 if TYPE_CHECKING:
     from interlock.audit.contract import AuditEvent
-    from interlock.runs.client import RunSummary
+    from interlock.runs.contract import RunSummary
 
 _PANEL = "Runs"
 

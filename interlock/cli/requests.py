@@ -19,7 +19,8 @@ from interlock.approvals.contract import ApprovalRequest, CastVote, Decision, De
 from interlock.canonical import compact
 from interlock.cli.output import line
 from interlock.errors import BadInput, DecisionRefused, wrong_fields
-from interlock.runs.client import OpenRequest, Runs
+from interlock.runs.client import Runs
+from interlock.runs.contract import OpenRequest
 
 
 def reviewer_name() -> str:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from interlock.cli.waiting import WaitingCall
     from interlock.replay.steps import Step
-    from interlock.runs.client import Runs, RunSummary
+    from interlock.runs.client import Runs
+    from interlock.runs.contract import RunSummary
     from interlock.runs.filters import RunFilter
 
 _PANEL = "Runs"

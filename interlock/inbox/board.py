@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from interlock.errors import InterlockError, NoWorker, RunFinished, RunNotFound
-from interlock.runs.client import OpenRequest, Runs, WaitingRun
+from interlock.runs.client import Runs
+from interlock.runs.contract import OpenRequest, WaitingRun
 
 _AT_ONCE = 10
 """Runs that are asked at the same time."""

@@ -20,7 +20,7 @@ from interlock.inbox.problems import code_of
 from interlock.inbox.rendering import render
 from interlock.inbox.requests import RequestFilter, key_of
 from interlock.inbox.services import Here, Inbox
-from interlock.runs.client import OpenRequest
+from interlock.runs.contract import OpenRequest
 from interlock.runs.histories import read_run
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

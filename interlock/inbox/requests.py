@@ -12,7 +12,8 @@ from interlock.errors import InterlockError, RequestNotFound, RunNotFound
 from interlock.inbox import cursors
 from interlock.inbox.board import Board, in_order
 from interlock.inbox.people import DECIDING, RESOLVING, REVIEWING, require
-from interlock.runs.client import OpenRequest, Runs
+from interlock.runs.client import Runs
+from interlock.runs.contract import OpenRequest
 from interlock.tools.contract import Risk
 from interlock.workflows.runtime import Runtime
 

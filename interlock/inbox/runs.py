@@ -11,7 +11,8 @@ from interlock.approvals.people import EVERY_TENANT, Person
 from interlock.errors import RunNotFound
 from interlock.inbox.people import FOLLOWING, require
 from interlock.replay.steps import Step, Totals, totals
-from interlock.runs.client import RunPage, Runs, RunSummary
+from interlock.runs.client import Runs
+from interlock.runs.contract import RunPage, RunSummary
 from interlock.runs.filters import RunFilter, Status
 from interlock.runs.histories import read_run
 

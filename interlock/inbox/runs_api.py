@@ -12,7 +12,7 @@ from interlock.inbox.identity import Caller
 from interlock.inbox.problems import documented
 from interlock.inbox.runs import FollowedRuns, StepPage, page_of
 from interlock.inbox.services import Here
-from interlock.runs.client import RunPage, RunSummary
+from interlock.runs.contract import RunPage, RunSummary
 from interlock.runs.filters import Status
 from interlock.workflows.contract import RunStatus
 

@@ -10,22 +10,21 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer, Rejudged
 from interlock.connection import connect, noted_server, server_address
 from interlock.errors import BadInput
 from interlock.payloads import put_back
+from interlock.runs.contract import OpenRequest, RunPage, RunSummary, WaitingRun, summary_of
 from interlock.runs.filters import RunFilter
 from interlock.runs.meaning import explained, has_ended
 from interlock.settings import Settings, load_settings
-from interlock.workflows import search
 from interlock.workflows.calls import WORKFLOW_QUEUE
 from interlock.workflows.contract import MessageAnswer, PendingApprovals, RejudgeAnswer
 
@@ -36,52 +35,6 @@ _AT_ONCE = 10
 """Queries made at the same time."""
 
 _WAITING_PAGE = 1000
-
-
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class RunSummary(_Data):
-    """One run, as Temporal's visibility store knows it."""
-
-    workflow_id: str
-    run_id: str
-    agent: str
-    status: str
-    """running, waiting, idle, completed, cancelled, failed, terminated or timed_out."""
-    tenant: str
-    risk: str
-    release: str
-    workflow_type: str
-    started_at: datetime
-    ended_at: datetime | None
-    events: int
-    """Length of the history."""
-
-
-class RunPage(_Data):
-    """Some runs, newest first."""
-
-    runs: tuple[RunSummary, ...]
-    next: str
-    """Cursor of the page after this one; empty on the last."""
-
-
-class OpenRequest(_Data):
-    """A request that waits, and the run that it belongs to."""
-
-    workflow_id: str
-    request: ApprovalRequest
-
-
-class WaitingRun(_Data):
-    """A run that waits for a person, as Temporal's visibility store knows it."""
-
-    workflow_id: str
-    run_id: str
-    pending: tuple[str, ...]
-    """Ids of its open requests."""
 
 
 class Runs:
@@ -146,7 +99,7 @@ class Runs:
             RunNotFound: there is no such run.
         """
         with explained(workflow_id):
-            return _summary(await self._handle(workflow_id).describe())
+            return summary_of(await self._handle(workflow_id).describe())
 
     async def page(self, where: RunFilter, limit: int, cursor: str = "") -> RunPage:
         """Return one page of the runs that match.
@@ -161,7 +114,7 @@ class Runs:
             await found.fetch_next_page()
         token = found.next_page_token
         return RunPage(
-            runs=tuple(_summary(execution) for execution in found.current_page or ()),
+            runs=tuple(summary_of(execution) for execution in found.current_page or ()),
             next=base64.urlsafe_b64encode(token).decode() if token else "",
         )
 
@@ -305,35 +258,6 @@ class Runs:
 
     def _handle(self, workflow_id: str, run_id: str = "") -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(workflow_id, run_id=run_id or None)
-
-
-_ENDS = {
-    WorkflowExecutionStatus.FAILED: "failed",
-    WorkflowExecutionStatus.CANCELED: "cancelled",
-    WorkflowExecutionStatus.TERMINATED: "terminated",
-    WorkflowExecutionStatus.TIMED_OUT: "timed_out",
-    WorkflowExecutionStatus.CONTINUED_AS_NEW: "continued_as_new",
-}
-
-
-def _summary(execution: WorkflowExecution) -> RunSummary:
-    found = execution.typed_search_attributes
-    said = found.get(search.STATUS) or "running"
-    if execution.status is WorkflowExecutionStatus.COMPLETED and said != "cancelled":
-        said = "completed"
-    return RunSummary(
-        workflow_id=execution.id,
-        run_id=execution.run_id,
-        agent=found.get(search.AGENT) or "",
-        status=_ENDS.get(execution.status, said) if execution.status else said,
-        tenant=found.get(search.TENANT) or "",
-        risk=found.get(search.RISK) or "",
-        release=found.get(search.RELEASE) or "",
-        workflow_type=execution.workflow_type,
-        started_at=execution.start_time,
-        ended_at=execution.close_time,
-        events=execution.history_length,
-    )
 
 
 def _asked_at(item: OpenRequest) -> datetime:

@@ -18,7 +18,8 @@ from interlock.approvals.contract import (
 )
 from interlock.cli import requests
 from interlock.errors import BadInput, DecisionRefused
-from interlock.runs.client import OpenRequest, Runs
+from interlock.runs.client import Runs
+from interlock.runs.contract import OpenRequest
 from interlock.tools.contract import Risk
 
 PROGRAM = Path(sys.executable).with_name("interlock")
