@@ -63,7 +63,7 @@ async def test_a_reviewer_decides_with_the_keyboard_alone(
     """The queue shows a new request by itself; keys lead to it, to its edit and to its button."""
     async with await browser.new_context(color_scheme="light") as context:
         page = await _signed_in(inbox, context)
-        handle, request = await ask(order="o-keys", amount=120, text="The lamp came broken.")
+        handle, request = await ask(order="HL-10377", amount=120, text="The lamp came broken.")
         item = page.locator(f'[data-key="{request["key"]}"]')
         await expect(item).to_be_visible()
         link = item.locator("a.what")
@@ -89,7 +89,7 @@ async def test_a_reviewer_decides_with_the_keyboard_alone(
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("status")).to_contain_text("Approved with your changes")
         await env.result(handle)
-        assert PAID["o-keys"] == [90]
+        assert PAID["HL-10377"] == [90]
         await page.goto(f"{inbox.origin}/runs/{handle.id}")
         await expect(page.get_by_text("edit by ada: Shipping is not refunded.")).to_be_visible()
         await _shot(page, "run")
@@ -135,9 +135,10 @@ async def test_the_whole_way_works_without_javascript(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_every_page_is_accessible(inbox: Inbox, ask: Ask, browser: Browser, scheme: str):
     """Axe finds nothing, in either colour scheme."""
-    handle, request = await ask(text="A very long text. " * 30)
-    await ask("asker")
-    await ask("writer")
+    handle, request = await ask(order="HL-10412", amount=89, text="The shade is broken. " * 30)
+    await ask("asker", text="The customer wants the lamp in green. Do we have one?")
+    await ask("writer", order="c-2207", text="Your parcel leaves tomorrow.")
+    await ask(order="HL-10398", amount=12, text="Late delivery.")
     addresses = ("/", "/runs", f"/requests/{request['key']}", f"/runs/{handle.id}", "/login", "/no")
     async with await browser.new_context(color_scheme=scheme) as context:  # type: ignore[arg-type]
         page = await _signed_in(inbox, context)
