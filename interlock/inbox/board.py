@@ -1,7 +1,7 @@
 """The open requests of all runs, kept at hand: a page that lists 10,000 of them asks no run.
 
 Temporal's visibility store says which runs wait and, in their memos, for which requests; a run is
-asked only when that has changed. A request never changes under its id, so what is kept stays true.
+asked only when that has changed. What is asked never changes under an id, so what is kept stays true.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from interlock.errors import InterlockError, NoWorker, RunFinished, RunNotFound
 from interlock.runs.client import Runs
@@ -19,6 +19,9 @@ from interlock.runs.contract import OpenRequest, WaitingRun
 _AT_ONCE = 10
 """Runs that are asked at the same time."""
 
+_VOTES_SECONDS = 10.0
+"""How old the votes of a request may be that several people have to approve."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -26,6 +29,13 @@ _log = logging.getLogger(__name__)
 class _Kept:
     run: WaitingRun
     requests: tuple[OpenRequest, ...]
+    at: float = field(default_factory=time.monotonic)
+
+    @property
+    def may_have_votes(self) -> bool:
+        """Whether some may have approved since: that shows in no memo."""
+        several = any(tier.quorum > 1 for item in self.requests for tier in item.request.tiers)
+        return several and time.monotonic() - self.at > _VOTES_SECONDS
 
 
 class Board:
@@ -62,6 +72,12 @@ class Board:
         if not self._looked:
             await self.refresh()
         return self._items
+
+    def find(self, workflow_id: str, request_id: str) -> OpenRequest | None:
+        """Return an open request as it was when its run was last asked."""
+        kept = self._kept.get(workflow_id)
+        items = kept.requests if kept else ()
+        return next((item for item in items if item.request.id == request_id), None)
 
     async def follow(self) -> None:
         """Look again and again, for ever."""
@@ -114,7 +130,7 @@ class Board:
 
     def _is_news(self, run: WaitingRun) -> bool:
         kept = self._kept.get(run.workflow_id)
-        return kept is None or kept.run != run
+        return kept is None or kept.run != run or kept.may_have_votes
 
     async def _ask(self, waiting: Sequence[WaitingRun]) -> list[_Kept]:
         gate = asyncio.Semaphore(_AT_ONCE)

@@ -8,17 +8,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from interlock.approvals.contract import Decision, DecisionAnswer, OutcomeVerb, Verb
+from interlock.approvals.contract import ApprovalRequest, Decision, OutcomeVerb, Verb
 from interlock.approvals.people import Person
+from interlock.approvals.signatures import DecisionSigner
 from interlock.canonical import digest as digest_of
 from interlock.errors import BadInput, DecisionRefused, InterlockError, NotAllowed, wrong_fields
 from interlock.inbox.board import Board
-from interlock.inbox.people import DECIDING, RESOLVING, require
-from interlock.inbox.requests import Requests, named, unknown
+from interlock.inbox.people import let_review
+from interlock.inbox.requests import Requests, refusal_of
 from interlock.runs.client import Runs
 
 _OVER = ("ALREADY_DECIDED", "EXPIRED")
-_OUTCOMES = ("happened", "did_not_happen", "abort")
 
 
 class Choice(BaseModel):
@@ -46,15 +46,27 @@ class Taken(BaseModel):
     workflow_id: str
     request_id: str
     verb: str
+    missing: int = 0
+    """Approvals of other people that are still needed."""
 
 
 class Decider:
-    """Sends decisions of people who were authenticated here."""
+    """Sends decisions of people who were authenticated here.
 
-    def __init__(self, runs: Runs, board: Board, requests: Requests) -> None:
+    Args:
+        runs: The deployment's runs.
+        board: Told when a decision has changed what waits.
+        requests: What is open.
+        signer: Signs for them; None where decisions go unsigned, in development.
+    """
+
+    def __init__(
+        self, runs: Runs, board: Board, requests: Requests, signer: DecisionSigner | None
+    ) -> None:
         self._runs = runs
         self._board = board
         self._requests = requests
+        self._signer = signer
 
     async def decide(self, person: Person, key: str, choice: Choice, sending: str = "") -> Taken:
         """Send a decision on a request.
@@ -66,44 +78,60 @@ class Decider:
             sending: An idempotency key: the same one with the same choice is taken once.
 
         Raises:
-            NotAllowed: the person has no role for it.
+            NotAllowed: the person has no role to decide on anything.
             RequestNotFound: there is no such request in the person's tenants.
             DecisionRefused: it does not count; the code says why.
             RunFinished: the run has ended.
         """
-        roles = RESOLVING if choice.verb in _OUTCOMES else DECIDING
-        require(person, roles, "decide on this")
-        workflow_id, request_id = named(key)
-        # Not only open requests: a late decision is for its run to refuse and to record.
-        if not person.may_see(await self._requests.tenant_of(workflow_id)):
-            raise unknown(key)
-        decision = self._decision(person, request_id, choice)
+        let_review(person)
+        workflow_id, request_id, request = await self._requests.at_hand(person, key)
         sent_as = _update_id(person, key, choice, sending) if sending else None
-        answer = await self._send(workflow_id, decision, sent_as)
+        said = {**choice.model_dump(exclude={"verb", "digest"}), "nonce": _nonce(sent_as)}
+        try:
+            decision = self._made(person, request_id, request, choice, said)
+        except ValidationError as error:
+            raise BadInput(f"this is no decision: {wrong_fields(error, 'decision')}.") from error
+        answer = await self._runs.decide(workflow_id, decision, key=sent_as)
         if answer.accepted or answer.code in _OVER:
             await self._board.look_at(workflow_id)
         if not answer.accepted:
-            raise DecisionRefused(
-                answer.message, code=answer.code, request_id=request_id, workflow_id=workflow_id
-            )
-        return Taken(key=key, workflow_id=workflow_id, request_id=request_id, verb=choice.verb)
+            raise refused(answer.code, answer.message, request_id, workflow_id)
+        return Taken(
+            key=key,
+            workflow_id=workflow_id,
+            request_id=request_id,
+            verb=choice.verb,
+            missing=answer.missing,
+        )
 
-    async def _send(
-        self, workflow_id: str, decision: Decision, sent_as: str | None
-    ) -> DecisionAnswer:
-        """Hand a decision to its run: the one place where decisions leave the inbox."""
-        return await self._runs.decide(workflow_id, decision, key=sent_as)
+    def _made(
+        self,
+        person: Person,
+        request_id: str,
+        request: ApprovalRequest | None,
+        choice: Choice,
+        said: dict[str, Any],
+    ) -> Decision:
+        """Return the decision as it leaves: signed, or by somebody who may decide."""
+        if request is not None and self._signer is not None:
+            seen = request.model_copy(update={"digest": choice.digest})
+            return self._signer.sign(seen, person, choice.verb, **said)
+        refusal = refusal_of(person, request) if request is not None else None
+        if refusal is not None:  # an unsigned decision has no roles that its run could check
+            raise refused(refusal.code, refusal.message, request_id)
+        # A late decision is for its run to refuse and to record; what is over cannot be signed.
+        return Decision(
+            request_id=request_id,
+            verb=choice.verb,
+            digest=choice.digest,
+            reviewer=person.subject,
+            **said,
+        )
 
-    def _decision(self, person: Person, request_id: str, choice: Choice) -> Decision:
-        try:
-            return Decision(
-                request_id=request_id,
-                reviewer=person.subject,
-                nonce=uuid.uuid4().hex,
-                **choice.model_dump(),
-            )
-        except ValidationError as error:
-            raise BadInput(f"this is no decision: {wrong_fields(error, 'decision')}.") from error
+
+def refused(code: str, message: str, request_id: str, workflow_id: str = "") -> DecisionRefused:
+    """Return the error of a decision that does not count."""
+    return DecisionRefused(message, code=code, request_id=request_id, workflow_id=workflow_id)
 
 
 class Refused(BaseModel):
@@ -145,3 +173,8 @@ def _update_id(person: Person, key: str, choice: Choice, sending: str) -> str:
     """Return the name of this sending: Temporal takes an update of one name once."""
     chosen = digest_of(choice.model_dump(mode="json"))
     return "inbox-" + sha256(f"{person.subject}\n{sending}\n{key}\n{chosen}".encode()).hexdigest()
+
+
+def _nonce(sent_as: str | None) -> str:
+    """Return a decision's nonce: of one sending always the same, so that it counts once."""
+    return sha256(sent_as.encode()).hexdigest()[:40] if sent_as else uuid.uuid4().hex

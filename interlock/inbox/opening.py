@@ -10,6 +10,7 @@ import httpx
 
 from interlock.agents.loading import load_runtime
 from interlock.app import database_url
+from interlock.approvals.signatures import DecisionSigner
 from interlock.audit.credentials import SqlCredentials
 from interlock.audit.database import Database
 from interlock.inbox.board import Board
@@ -22,6 +23,7 @@ from interlock.inbox.services import Inbox
 from interlock.inbox.sessions import Sessions
 from interlock.runs.client import Runs
 from interlock.settings import Settings, environment_key
+from interlock.signing import decision_signer
 from interlock.workflows.runtime import Runtime
 
 _PROVIDER_SECONDS = 10.0
@@ -71,7 +73,7 @@ def _inbox(
         runtime=runtime,
         board=board,
         requests=requests,
-        decider=Decider(runs, board, requests),
+        decider=Decider(runs, board, requests, _signer(settings)),
         people=People(settings.people),
         credentials=credentials,
         sessions=sessions,
@@ -79,6 +81,12 @@ def _inbox(
         provider=_provider(settings, http),
         origin=origin,
     )
+
+
+def _signer(settings: Settings) -> DecisionSigner | None:
+    given = settings.approvals
+    named = given.signing_key_env is not None or given.signing_key_file is not None
+    return decision_signer(settings) if named or given.require_signature else None
 
 
 def _provider(settings: Settings, http: httpx.AsyncClient) -> Provider | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -18,7 +19,7 @@ from interlock.inbox.graph import Picture, draw
 from interlock.inbox.identity import Changer, Reader
 from interlock.inbox.problems import code_of
 from interlock.inbox.rendering import render
-from interlock.inbox.requests import RequestFilter, key_of
+from interlock.inbox.requests import RequestFilter, key_of, refusal_of
 from interlock.inbox.services import Here, Inbox
 from interlock.runs.contract import OpenRequest
 from interlock.runs.histories import read_run
@@ -29,6 +30,7 @@ _ON_A_PAGE = 40
 
 SAID = {
     "approve": "Approved. The run goes on.",
+    "vote": "Your approval counts. Others have to approve too.",
     "edit": "Approved with your changes. The run goes on.",
     "reject": "Rejected. The agent was told.",
     "respond": "Answered. The run goes on.",
@@ -91,10 +93,11 @@ async def decide(request: Request, inbox: Here, person: Changer, key: Key) -> Re
     form = await request.form()
     try:
         choice = await _choice(inbox, person, key, dict(form))
-        await inbox.decider.decide(person, key, choice, str(form.get("sending", "")))
+        taken = await inbox.decider.decide(person, key, choice)
     except InterlockError as error:
         return await _refused(request, inbox, person, key, error)
-    return RedirectResponse(f"{await _next(inbox, person, key)}?said={choice.verb}", 303)
+    said = "vote" if taken.missing else choice.verb
+    return RedirectResponse(f"{await _next(inbox, person, key)}?said={said}", 303)
 
 
 @router.post("/decisions")
@@ -140,6 +143,9 @@ async def _request_page(
         form_token=inbox.sessions.form_token(request),
         active="queue",
         view=inbox.requests.view(person, item),
+        tier=asked.at_hand(datetime.now(UTC)),
+        later=asked.tiers[asked.at(datetime.now(UTC)) + 1 :],
+        refusal=refusal_of(person, asked),
         description=tool.contract.description if tool else "",
         effect=EFFECTS.get(str(tool.contract.effect), "") if tool else "",
         context=context_of(asked, steps),

@@ -10,13 +10,10 @@ from interlock.errors import NotAllowed
 from interlock.settings import OidcSettings, PersonSettings
 
 REVIEWING = (Role.REVIEWER, Role.OPERATOR, Role.ADMIN)
-"""Roles that see requests."""
-FOLLOWING = (Role.CALLER, *REVIEWING)
-"""Roles that see runs."""
-DECIDING = (Role.REVIEWER,)
-"""Roles that decide on actions and questions."""
-RESOLVING = (Role.REVIEWER, Role.OPERATOR)
-"""Roles that say what became of an effect."""
+"""Roles that see every request of their tenants; others see those that they are asked about."""
+
+
+_ASK = "Ask whoever keeps 'people' in interlock.toml, or the roles at your identity provider."
 
 
 class People:
@@ -41,16 +38,26 @@ def whoever_started(subject: str) -> Person:
     return Person(subject=subject, roles=roles, tenants=(EVERY_TENANT,))
 
 
-def require(person: Person, roles: tuple[Role, ...], what: str) -> None:
-    """Let only someone with one of these roles go on.
+def let_follow(person: Person) -> None:
+    """Let only someone with a role go on: whoever has one sees the runs of its tenants.
 
     Raises:
-        NotAllowed: the person has none of them.
+        NotAllowed: the person has none.
     """
-    if not any(person.has_role(role) for role in roles):
+    if not person.roles:
+        raise NotAllowed(f"{person.subject!r} has no role and may see nothing. {_ASK}")
+
+
+def let_review(person: Person) -> None:
+    """Let only someone go on who may be asked about something.
+
+    Raises:
+        NotAllowed: the person starts runs at most.
+    """
+    if not set(person.roles) - {Role.CALLER}:
         raise NotAllowed(
-            f"{person.subject!r} may not {what}: that takes the role {' or '.join(roles)}. Ask "
-            "whoever keeps 'people' in interlock.toml, or the roles at your identity provider."
+            f"{person.subject!r} may not see requests or decide: that takes the role 'reviewer', or "
+            f"another one that a policy asks. {_ASK}"
         )
 
 

@@ -41,6 +41,9 @@ _STATUS: tuple[tuple[type[InterlockError], int], ...] = (
     (OperatorError, 503),
 )
 
+_FORBIDDEN = ("NOT_A_REVIEWER", "OTHER_TENANT", "OWN_REQUEST", "UNSIGNED")
+"""Refusals of whoever decided."""
+
 _UNFIT = ("BAD_ARGUMENTS", "MALFORMED", "VERB_NOT_ALLOWED")
 """Refusals of a decision that is wrong in itself; of the others the state is another."""
 
@@ -101,6 +104,8 @@ def status_of(error: InterlockError) -> int:
     """Return the HTTP status of an error."""
     if isinstance(error, DecisionRefused):
         code = code_of(error)
+        if code in _FORBIDDEN:
+            return 403
         if code in _UNFIT:
             return 422
         return 404 if code == "UNKNOWN_REQUEST" else 409

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
 from interlock.approvals.contract import ApprovalRequest
+from interlock.approvals.identity import Refusal, is_among, refuse_person
 from interlock.approvals.people import Person
 from interlock.errors import InterlockError, RequestNotFound, RunNotFound
 from interlock.inbox import cursors
 from interlock.inbox.board import Board, in_order
-from interlock.inbox.people import DECIDING, RESOLVING, REVIEWING, require
+from interlock.inbox.people import REVIEWING, let_review
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
 from interlock.tools.contract import Risk
@@ -103,13 +105,13 @@ class Requests:
         Raises:
             NotAllowed: the person has no role for it.
         """
-        require(person, REVIEWING, "see requests")
+        let_review(person)
         return [
             item
             for item in await self._board.items()
-            if person.may_see(item.request.tenant)
+            if sees(person, item.request)
             and where.fits(item)
-            and (not where.mine or may_decide(person, item.request))
+            and (not where.mine or is_wanted(person, item.request))
         ]
 
     async def one(self, person: Person, key: str) -> OpenRequest:
@@ -119,18 +121,40 @@ class Requests:
             NotAllowed: the person has no role for it.
             RequestNotFound: it is not open, or of a tenant that the person does not see.
         """
-        require(person, REVIEWING, "see requests")
+        let_review(person)
         workflow_id, request_id = named(key)
         if not person.may_see(await self.tenant_of(workflow_id)):
             raise unknown(key)
+        item = await self._ask(workflow_id, request_id)
+        if item is None or not sees(person, item.request):
+            raise unknown(key)
+        return item
+
+    async def at_hand(self, person: Person, key: str) -> tuple[str, str, ApprovalRequest | None]:
+        """Return the ids that a key names, and its request if it is open, without a look at its run.
+
+        Raises:
+            RequestNotFound: it is of a tenant that the person does not see.
+        """
+        workflow_id, request_id = named(key)
+        item = self._board.find(workflow_id, request_id)
+        if item is None:
+            if not person.may_see(await self.tenant_of(workflow_id)):
+                raise unknown(key)
+            item = await self._ask(workflow_id, request_id)
+        if item is None:
+            return workflow_id, request_id, None
+        if not sees(person, item.request):
+            raise unknown(key)
+        return workflow_id, request_id, item.request
+
+    async def _ask(self, workflow_id: str, request_id: str) -> OpenRequest | None:
         try:
             found = await self._runs.pending(workflow_id)
-        except RunNotFound as error:
-            raise unknown(key) from error
+        except RunNotFound:
+            return None
         request = next((item for item in found if item.id == request_id), None)
-        if request is None or not person.may_see(request.tenant):
-            raise unknown(key)
-        return OpenRequest(workflow_id=workflow_id, request=request)
+        return OpenRequest(workflow_id=workflow_id, request=request) if request else None
 
     async def tenant_of(self, workflow_id: str) -> str:
         """Return the tenant of a run; empty when there is no such run."""
@@ -148,14 +172,28 @@ class Requests:
             key=key_of(item),
             workflow_id=item.workflow_id,
             effect=str(tool.contract.effect) if tool else "",
-            may_decide=may_decide(person, request),
+            may_decide=refusal_of(person, request) is None,
         )
 
 
-def may_decide(person: Person, request: ApprovalRequest) -> bool:
-    """Whether a person has a role and a tenant to decide a request; its run has the last word."""
-    roles = RESOLVING if request.kind == "outcome" else DECIDING
-    return person.may_see(request.tenant) and any(person.has_role(role) for role in roles)
+def sees(person: Person, request: ApprovalRequest) -> bool:
+    """Whether a request is shown to a person."""
+    if not person.may_see(request.tenant):
+        return False
+    asked = [name for tier in request.tiers for name in tier.who]
+    return any(person.has_role(role) for role in REVIEWING) or is_among(person, asked)
+
+
+def refusal_of(person: Person, request: ApprovalRequest) -> Refusal | None:
+    """Return why a person may not decide on a request now, or None; its run has the last word."""
+    tier = request.at_hand(datetime.now(UTC))
+    return refuse_person(person, tenant=request.tenant, who=tier.who, barred=request.barred)
+
+
+def is_wanted(person: Person, request: ApprovalRequest) -> bool:
+    """Whether a request waits for this person: it is asked, and has not approved yet."""
+    voted = any(vote.reviewer == person.subject for vote in request.votes)
+    return not voted and refusal_of(person, request) is None
 
 
 def key_of(item: OpenRequest) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from interlock.approvals.people import EVERY_TENANT, Person
 from interlock.errors import RunNotFound
-from interlock.inbox.people import FOLLOWING, require
+from interlock.inbox.people import let_follow
 from interlock.replay.steps import Step, Totals, totals
 from interlock.runs.client import Runs
 from interlock.runs.contract import RunPage, RunSummary
@@ -53,7 +53,7 @@ class FollowedRuns:
             NotAllowed: the person has no role for it.
             BadInput: a filter or the cursor is malformed.
         """
-        require(person, FOLLOWING, "see runs")
+        let_follow(person)
         every = EVERY_TENANT in person.tenants
         if not every and (not person.tenants or (tenant and not person.may_see(tenant))):
             return RunPage(runs=(), next="")
@@ -68,7 +68,7 @@ class FollowedRuns:
             NotAllowed: the person has no role for it.
             RunNotFound: there is no such run in the person's tenants.
         """
-        require(person, FOLLOWING, "see runs")
+        let_follow(person)
         found = await self._runs.summary(workflow_id)
         # What is no run of an agent, or not open yet, has no tenant.
         if not found.tenant or not person.may_see(found.tenant):

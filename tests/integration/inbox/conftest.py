@@ -28,6 +28,8 @@ ORIGIN = "https://inbox.test"
 
 PEOPLE = {
     "ada": Person(subject="ada", roles=("reviewer",), tenants=("north",)),
+    "bea": Person(subject="bea", roles=("reviewer",), tenants=("north",)),
+    "lea": Person(subject="lea", roles=("lead",), tenants=("north",)),
     "ben": Person(subject="ben", roles=("reviewer",), tenants=("south",)),
     "cal": Person(subject="cal", roles=("caller",), tenants=("north",)),
     "olga": Person(subject="olga", roles=("operator",), tenants=("*",)),

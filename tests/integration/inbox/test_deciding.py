@@ -138,9 +138,13 @@ async def test_who_may_not_decide_is_told_so(env: WorkerEnv, ask: Ask, client: C
     """A caller sees runs and no requests; an operator sees requests and resolves effects only."""
     handle, request = await ask(order="o-roles")
     path = f"/api/v1/requests/{request['key']}/decision"
-    for subject in ("cal", "olga", "nobody"):
+    for subject, code in (
+        ("cal", "NOT_ALLOWED"),
+        ("nobody", "NOT_ALLOWED"),
+        ("olga", "NOT_A_REVIEWER"),
+    ):
         answer = await (await client(subject)).post(path, json=_decide(request, "approve"))
-        assert (answer.status_code, answer.json()["code"]) == (403, "NOT_ALLOWED"), subject
+        assert (answer.status_code, answer.json()["code"]) == (403, code), subject
     assert (await (await client("cal")).get("/api/v1/requests")).status_code == 403
     assert (await (await client("olga")).get("/api/v1/requests")).status_code == 200
     assert len(await env.open_requests(handle)) == 1

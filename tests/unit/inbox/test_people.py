@@ -7,7 +7,7 @@ import pytest
 from interlock.approvals.people import Person
 from interlock.errors import BadInput, ConfigError, NotAllowed
 from interlock.inbox import cursors
-from interlock.inbox.people import DECIDING, People, person_of, require
+from interlock.inbox.people import People, let_follow, let_review, person_of
 from interlock.inbox.services import origin_of
 from interlock.inbox.signing_in import own
 from interlock.settings import InboxSettings, OidcSettings, PersonSettings
@@ -35,11 +35,19 @@ def test_the_configuration_wins() -> None:
     assert people.known_as(other) == other
 
 
-def test_a_role_is_required() -> None:
-    """The message names the person and the role."""
-    require(Person(subject="a", roles=("reviewer",)), DECIDING, "decide")
-    with pytest.raises(NotAllowed, match="'b' may not decide: that takes the role reviewer"):
-        require(Person(subject="b", roles=("caller",)), DECIDING, "decide")
+def test_who_has_no_role_is_told_so() -> None:
+    """A caller follows runs; whoever a policy may ask reviews."""
+    nobody, caller, lead = (
+        Person(subject="a", roles=roles) for roles in ((), ("caller",), ("lead",))
+    )
+    for person in (caller, lead):
+        let_follow(person)
+    let_review(lead)
+    with pytest.raises(NotAllowed, match="'a' has no role"):
+        let_follow(nobody)
+    for person in (nobody, caller):
+        with pytest.raises(NotAllowed, match="'a' may not see requests or decide"):
+            let_review(person)
 
 
 @pytest.mark.parametrize(

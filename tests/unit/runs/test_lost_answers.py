@@ -26,7 +26,7 @@ class Handle:
         self.kept = kept
         self.asked = ""
 
-    async def execute_update(self, name: str, value: Any, *, id: str) -> Any:  # noqa: A002
+    async def execute_update(self, name: str, *, args: Any, id: str) -> Any:  # noqa: A002
         raise GONE
 
     def get_update_handle(self, update_id: str) -> Handle:

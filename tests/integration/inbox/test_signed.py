@@ -1,0 +1,130 @@
+"""Where only signed decisions count: the inbox signs for whom it has authenticated, and runs believe it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from interlock.approvals.signatures import SigningKey
+from interlock.errors import ConfigError
+from interlock.inbox.opening import open_inbox
+from interlock.runs.client import Runs
+from interlock.testing import WorkerEnv, worker_env
+from tests.integration.inbox.conftest import ORIGIN, Ask, Client
+from tests.integration.inbox.desk import PAID, agents
+
+POLICY = """
+tiers:
+  desk: {who: [reviewer], quorum: 2, deadline: 4h, escalate_to: lead}
+  lead: {who: [lead], deadline: 1d}
+rules:
+  - name: refunds
+    tool: refund
+    then: {ask: {tier: desk}}
+  - name: leads
+    tool: write_to
+    then: {ask: {tier: lead}}
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def env(server: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkerEnv]:
+    """A deployment that takes signed decisions only, and asks two reviewers or a lead."""
+    folder, key = tmp_path_factory.mktemp("signed"), SigningKey.new()
+    (folder / "signing.key").write_text(key.text.get_secret_value(), encoding="utf-8")
+    (folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
+    approvals = {
+        "policy": "policy.yaml",
+        "require_signature": True,
+        "keys": {key.id: {"public": key.public}},
+        "signing_key_file": "signing.key",
+    }
+    inbox = {"refresh_seconds": 0.05, "logins_per_minute": 1000}
+    async with worker_env(server, folder, agents=agents(), approvals=approvals, inbox=inbox) as env:
+        yield env
+
+
+def _decide(request: dict[str, Any], verb: str, **fields: Any) -> dict[str, Any]:
+    return {"verb": verb, "digest": request["digest"], **fields}
+
+
+async def test_two_people_approve_and_it_is_done_once(env: WorkerEnv, ask: Ask, client: Client):
+    """The first is told that another is needed, and does not count twice."""
+    handle, request = await ask(order="o-signed", amount=44)
+    path = f"/api/v1/requests/{request['key']}/decision"
+    ada, bea = await client("ada"), await client("bea")
+    first = await ada.post(path, json=_decide(request, "approve"))
+    assert (first.status_code, first.json()["missing"]) == (200, 1)
+    again = await ada.post(path, json=_decide(request, "approve"))
+    assert (again.status_code, again.json()["code"]) == (409, "ALREADY_VOTED")
+    mine = {"mine": True}
+    listed = (await ada.get("/api/v1/requests", params=mine)).json()["requests"]
+    assert request["key"] not in [item["key"] for item in listed]
+    seen = (await bea.get(f"/api/v1/requests/{request['key']}")).json()
+    assert [(vote["reviewer"], vote["verified"]) for vote in seen["votes"]] == [("ada", True)]
+    second = await bea.post(path, json=_decide(request, "approve"))
+    assert (second.status_code, second.json()["missing"]) == (200, 0)
+    assert (await env.result(handle)).output["outcome"] == "paid 44"
+    assert PAID["o-signed"] == [44]
+
+
+async def test_what_does_not_pass_through_the_inbox_does_not_count(
+    env: WorkerEnv, ask: Ask, client: Client
+):
+    """A raw decision is refused, and so is one on another digest, though the inbox has signed it."""
+    handle, request = await ask(order="o-raw")
+    raw = {"request_id": request["id"], "verb": "approve", "digest": request["digest"]}
+    answer = await handle.execute_update("submit_decision", raw)
+    assert (answer["accepted"], answer["code"]) == (False, "UNSIGNED")
+    path = f"/api/v1/requests/{request['key']}/decision"
+    stale = await (await client("ada")).post(path, json={"verb": "approve", "digest": "0" * 64})
+    assert (stale.status_code, stale.json()["code"]) == (409, "DIGEST_MISMATCH")
+    assert len(await env.open_requests(handle)) == 1
+
+
+async def test_the_run_says_who_may_decide(env: WorkerEnv, ask: Ask, client: Client):
+    """A tier asks a role of the deployment's own; a reviewer is not asked, and a lead is."""
+    handle, request = await ask("writer", order="o-lead", text="Hello.")
+    assert not request["may_decide"]
+    path = f"/api/v1/requests/{request['key']}/decision"
+    refused = await (await client("ada")).post(path, json=_decide(request, "approve"))
+    assert (refused.status_code, refused.json()["code"]) == (403, "NOT_A_REVIEWER")
+    lead = await client("lea")
+    listed = (await lead.get("/api/v1/requests")).json()["requests"]
+    assert [item["key"] for item in listed if item["workflow_id"] == handle.id] == [request["key"]]
+    assert (await lead.post(path, json=_decide(request, "approve"))).status_code == 200
+    assert (await env.result(handle)).output["outcome"] == "sent"
+
+
+async def test_nobody_decides_on_ones_own_request(env: WorkerEnv, inbox: Any, client: Client):
+    """Whoever a run was started for does not approve what it asks."""
+    handle = await env.start(
+        "refunder", {"order": "o-own", "amount": 5}, tenant="north", requester="ada"
+    )
+    (asked,) = await env.pending(handle)
+    lists = await client("olga")
+    key, version = "", inbox.board.version
+    while not key:
+        found = (await lists.get("/api/v1/requests")).json()["requests"]
+        key = next((item["key"] for item in found if item["workflow_id"] == handle.id), "")
+        version = version if key else await inbox.board.changed(version)
+    choice = {"verb": "approve", "digest": asked.digest}
+    refused = await (await client("ada")).post(f"/api/v1/requests/{key}/decision", json=choice)
+    assert (refused.status_code, refused.json()["code"]) == (403, "OWN_REQUEST")
+    rejected = {"verb": "reject", "digest": asked.digest}
+    done = await (await client("bea")).post(f"/api/v1/requests/{key}/decision", json=rejected)
+    assert done.status_code == 200
+    assert PAID["o-own"] == []
+
+
+async def test_an_inbox_that_cannot_sign_does_not_open(env: WorkerEnv):
+    """Where signatures are required, it says what is missing before anybody signs in."""
+    settings = env.app.settings
+    given = settings.approvals.model_copy(update={"signing_key_file": None})
+    without = settings.model_copy(update={"approvals": given})
+    with pytest.raises(ConfigError, match="signing_key_file"):
+        async with open_inbox(without, Runs(without, env.client), origin=ORIGIN):
+            pass
