@@ -55,6 +55,7 @@ class Board:
         self._turned = asyncio.Condition()
         self._looking = asyncio.Lock()
         self._looked = False
+        self.is_closed = False
         self.trouble: InterlockError | None = None
         """Why the list may be old; None when it is not."""
 
@@ -123,10 +124,16 @@ class Board:
         await self._turn()
 
     async def changed(self, since: int) -> int:
-        """Wait until the board has changed since a version, and return the version now."""
+        """Wait until the board has changed since a version or closes; return the version now."""
         async with self._turned:
-            await self._turned.wait_for(lambda: self._version != since)
+            await self._turned.wait_for(lambda: self._version != since or self.is_closed)
             return self._version
+
+    async def close(self) -> None:
+        """Let nobody wait for changes any more: the inbox stops."""
+        async with self._turned:
+            self.is_closed = True
+            self._turned.notify_all()
 
     def _is_news(self, run: WaitingRun) -> bool:
         kept = self._kept.get(run.workflow_id)

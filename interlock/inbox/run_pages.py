@@ -108,7 +108,7 @@ async def events(
     """Tell an open page when what this person sees of the queue has changed."""
     seen, version = last, -1
     ends = time.monotonic() + _STREAM_SECONDS
-    while (left := ends - time.monotonic()) > 0:
+    while (left := ends - time.monotonic()) > 0 and not inbox.board.is_closed:
         shown = await inbox.requests.seen_by(person, RequestFilter())
         now = digest([key_of(item) for item in shown])[:16]
         if now != seen:

@@ -49,6 +49,7 @@ async def served_inbox(
                 await server.ready(serving)
                 yield inbox
             finally:
+                await inbox.board.close()  # open streams would keep the server waiting
                 server.should_exit = True
                 await serving
 

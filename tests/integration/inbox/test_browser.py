@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from interlock.approvals.people import Person
 from interlock.inbox.services import Inbox
 from interlock.inbox.serving import served_inbox
 from interlock.runs.client import Runs
+from interlock.settings import Settings
 from interlock.testing import WorkerEnv
 from tests.browsers import open_browser
 from tests.integration.inbox.conftest import Ask
@@ -35,10 +37,14 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def inbox(env: WorkerEnv) -> AsyncIterator[Inbox]:
     """An inbox on a port of its own, as `interlock inbox` serves it."""
-    given = env.app.settings.inbox.model_copy(update={"port": 0})
-    settings = env.app.settings.model_copy(update={"inbox": given})
+    settings = _on_a_free_port(env)
     async with served_inbox(settings, Runs(settings, env.client), runtime=env.app.runtime) as inbox:
         yield inbox
+
+
+def _on_a_free_port(env: WorkerEnv) -> Settings:
+    given = env.app.settings.inbox.model_copy(update={"port": 0})
+    return env.app.settings.model_copy(update={"inbox": given})
 
 
 async def _signed_in(inbox: Inbox, context: BrowserContext) -> Page:
@@ -151,3 +157,15 @@ async def test_every_page_is_accessible(inbox: Inbox, ask: Ask, browser: Browser
             assert [(item["id"], item["nodes"][0]["html"]) for item in found] == [], address
         await page.goto(f"{inbox.origin}/")
         await _shot(page, f"queue-{scheme}")
+
+
+async def test_an_open_page_does_not_keep_the_inbox_from_stopping(env: WorkerEnv, browser: Browser):
+    """Its stream ends when the inbox is asked to stop, long before the server would cut it off."""
+    settings = _on_a_free_port(env)
+    runs = Runs(settings, env.client)
+    async with await browser.new_context() as context:
+        async with served_inbox(settings, runs, runtime=env.app.runtime) as inbox:
+            page = await _signed_in(inbox, context)
+            await expect(page.locator("#count")).to_have_text("0")
+            began = time.monotonic()
+        assert time.monotonic() - began < 2
