@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from interlock.errors import InterlockError, NoWorker, RunFinished, RunNotFound
 from interlock.runs.client import Runs
@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 class _Kept:
     run: WaitingRun
     requests: tuple[OpenRequest, ...]
-    at: float = field(default_factory=time.monotonic)
+    at: float
+    """When it was asked."""
 
     @property
     def may_have_votes(self) -> bool:
@@ -100,28 +101,35 @@ class Board:
         """
         async with self._looking:
             waiting = await self._runs.waiting()
-            news = [run for run in waiting if self._is_news(run)]
-            listed = {run.workflow_id for run in waiting}
-            kept = {key: kept for key, kept in self._kept.items() if key in listed}
             self.trouble = None
-            for kept_now in await self._ask(news):
-                kept[kept_now.run.workflow_id] = kept_now
-            self._kept, self._looked = kept, True
+            for kept in await self._ask([run for run in waiting if self._is_news(run)]):
+                self._keep(kept)
+            listed = {run.workflow_id for run in waiting}
+            for workflow_id in self._kept.keys() - listed:
+                del self._kept[workflow_id]
+            self._looked = True
             await self._turn()
 
     async def look_at(self, workflow_id: str) -> None:
         """Ask one run now: somebody has just decided there."""
-        kept = self._kept.get(workflow_id)
-        if kept is None:
+        known = self._kept.get(workflow_id)
+        if known is None:
             return
+        at = time.monotonic()
         try:
             requests = await self._requests(workflow_id)
         except (RunFinished, RunNotFound):
             requests = ()
         except InterlockError:
             return  # the next look will tell
-        self._kept[workflow_id] = _Kept(kept.run, requests)
+        self._keep(_Kept(known.run, requests, at))
         await self._turn()
+
+    def _keep(self, kept: _Kept) -> None:
+        """Keep what a run said, unless it said something later: two may ask at the same time."""
+        known = self._kept.get(kept.run.workflow_id)
+        if known is None or known.at <= kept.at:
+            self._kept[kept.run.workflow_id] = kept
 
     async def changed(self, since: int) -> int:
         """Wait until the board has changed since a version or closes; return the version now."""
@@ -146,8 +154,9 @@ class Board:
             async with gate:
                 if self.trouble is not None:  # no worker answers: the others would wait as long
                     return None
+                at = time.monotonic()
                 try:
-                    return _Kept(run, await self._requests(run.workflow_id))
+                    return _Kept(run, await self._requests(run.workflow_id), at)
                 except NoWorker as error:
                     self.trouble = error
                 except (RunNotFound, RunFinished):

@@ -6,13 +6,21 @@ import uuid
 from hashlib import sha256
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from interlock.approvals.contract import ApprovalRequest, Decision, OutcomeVerb, Verb
 from interlock.approvals.people import Person
 from interlock.approvals.signatures import DecisionSigner
 from interlock.canonical import digest as digest_of
-from interlock.errors import BadInput, DecisionRefused, InterlockError, NotAllowed, wrong_fields
+from interlock.canonical import jsonable
+from interlock.errors import (
+    BadInput,
+    DecisionRefused,
+    InterlockError,
+    NotAllowed,
+    NotSerializable,
+    wrong_fields,
+)
 from interlock.inbox.board import Board
 from interlock.inbox.people import let_review
 from interlock.inbox.requests import Requests, refusal_of
@@ -34,6 +42,14 @@ class Choice(BaseModel):
     result: Any = None
     """With `respond`: the answer. With `happened`: the result of the effect."""
     comment: str = Field(default="", max_length=4000)
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> Choice:
+        try:
+            jsonable([self.digest, self.arguments, self.result, self.comment])
+        except NotSerializable as error:
+            raise ValueError("a text in it holds half of a character") from error
+        return self
 
 
 class Taken(BaseModel):

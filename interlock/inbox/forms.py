@@ -50,6 +50,24 @@ def fields(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[Form
     return [field for _, _, field in _walk(schema, arguments)]
 
 
+def filled(found: list[FormField], form: Mapping[str, Any]) -> list[FormField]:
+    """Return fields with the values that were sent: nobody types them again after a mistake."""
+    return [
+        field.model_copy(
+            update={
+                "value": str(form[field.name]),
+                "options": tuple(
+                    option.model_copy(update={"chosen": option.value == form[field.name]})
+                    for option in field.options
+                ),
+            }
+        )
+        if field.name in form
+        else field
+        for field in found
+    ]
+
+
 def read(
     schema: Mapping[str, Any], arguments: Mapping[str, Any], form: Mapping[str, Any]
 ) -> dict[str, Any]:

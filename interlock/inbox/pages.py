@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -90,12 +92,12 @@ async def one(request: Request, inbox: Here, person: Reader, key: Key) -> Respon
 @router.post("/requests/{key}")
 async def decide(request: Request, inbox: Here, person: Changer, key: Key) -> Response:
     """Take a decision from the page, and go on with the next request."""
-    form = await request.form()
+    form = dict(await request.form())
     try:
-        choice = await _choice(inbox, person, key, dict(form))
+        choice = await _choice(inbox, person, key, form)
         taken = await inbox.decider.decide(person, key, choice)
     except InterlockError as error:
-        return await _refused(request, inbox, person, key, error)
+        return await _refused(request, inbox, person, key, error, form)
     said = "vote" if taken.missing else choice.verb
     return RedirectResponse(f"{await _next(inbox, person, key)}?said={said}", 303)
 
@@ -130,6 +132,7 @@ async def _request_page(
     person: Person,
     key: str,
     problem: InterlockError | None = None,
+    sent: Mapping[str, Any] | None = None,
 ) -> Response:
     item = await inbox.requests.one(person, key)
     asked, tool = item.request, inbox.runtime.tools.get(item.request.tool)
@@ -149,7 +152,8 @@ async def _request_page(
         description=tool.contract.description if tool else "",
         effect=EFFECTS.get(str(tool.contract.effect), "") if tool else "",
         context=context_of(asked, steps),
-        fields=forms.fields(schema, asked.arguments) if "edit" in asked.allowed else [],
+        fields=forms.filled(forms.fields(schema, asked.arguments), sent or {}),
+        sent=sent or {},
         picture=await picture_of(inbox, item.workflow_id),
         problem=problem,
         code=code_of(problem) if problem else "",
@@ -186,8 +190,6 @@ async def _choice(inbox: Inbox, person: Person, key: str, form: dict[str, Any]) 
 
 
 def _json(text: str) -> Any:
-    import json
-
     try:
         return json.loads(text)
     except ValueError as error:
@@ -202,11 +204,16 @@ def _valid(kind: Any, data: dict[str, Any]) -> Any:
 
 
 async def _refused(
-    request: Request, inbox: Inbox, person: Person, key: str, error: InterlockError
+    request: Request,
+    inbox: Inbox,
+    person: Person,
+    key: str,
+    error: InterlockError,
+    sent: Mapping[str, Any],
 ) -> Response:
-    """Show why a decision does not count: on the request's page while it waits."""
+    """Show why a decision does not count: on the request's page, as it was sent, while it waits."""
     try:
-        return await _request_page(request, inbox, person, key, error)
+        return await _request_page(request, inbox, person, key, error, sent)
     except InterlockError:
         raise error from None
 

@@ -117,7 +117,8 @@ def _problem(code: str, status: int, detail: str) -> Problem:
         type=f"urn:interlock:error:{code.lower().replace('_', '-')}",
         title=HTTPStatus(status).phrase,
         status=status,
-        detail=detail,
+        # What somebody has sent may hold halves of characters, which no answer can.
+        detail=detail.encode("utf-8", "backslashreplace").decode(),
         code=code,
     )
 

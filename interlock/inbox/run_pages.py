@@ -13,23 +13,24 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from interlock.canonical import digest
 from interlock.errors import BadInput, InterlockError
 from interlock.inbox.api import Cursor, Name
 from interlock.inbox.identity import Reader
 from interlock.inbox.pages import picture_of
 from interlock.inbox.rendering import render
-from interlock.inbox.requests import RequestFilter, key_of
+from interlock.inbox.requests import RequestFilter
 from interlock.inbox.runs import FollowedRuns
 from interlock.inbox.runs_api import RunId
 from interlock.inbox.services import Here, Inbox
 from interlock.replay.steps import totals
 from interlock.replay.telling import told, totals_line
+from interlock.runs.contract import OpenRequest
 from interlock.runs.filters import RunFilter
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 _ON_A_PAGE = 40
+_STEPS = 300
 _STREAM_SECONDS = 300.0
 """How long one stream lasts; a browser comes back by itself, and is asked who it is again."""
 
@@ -71,7 +72,13 @@ async def list_runs(
 
 
 @router.get("/runs/{workflow_id:path}")
-async def one_run(request: Request, inbox: Here, person: Reader, workflow_id: RunId) -> Response:
+async def one_run(
+    request: Request,
+    inbox: Here,
+    person: Reader,
+    workflow_id: RunId,
+    start: Annotated[int, Query(ge=0, le=10**9)] = 0,
+) -> Response:
     """Show what a run did, its state and its graph."""
     followed = FollowedRuns(inbox.runs)
     summary = await followed.one(person, workflow_id)
@@ -93,8 +100,9 @@ async def one_run(request: Request, inbox: Here, person: Reader, workflow_id: Ru
                 "node": getattr(step, "node", ""),
                 "error": getattr(step, "error", None),
             }
-            for step in steps
+            for step in steps[start : start + _STEPS]
         ],
+        next=start + _STEPS if len(steps) > start + _STEPS else None,
         used=totals_line(totals(steps)),
         state=await _state(inbox, workflow_id),
         picture=await picture_of(inbox, workflow_id),
@@ -102,18 +110,15 @@ async def one_run(request: Request, inbox: Here, person: Reader, workflow_id: Ru
 
 
 @router.get("/events", response_class=EventSourceResponse)
-async def events(
-    inbox: Here, person: Reader, last: Annotated[str, Query(max_length=80)] = ""
-) -> AsyncIterator[ServerSentEvent]:
-    """Tell an open page when what this person sees of the queue has changed."""
-    seen, version = last, -1
-    ends = time.monotonic() + _STREAM_SECONDS
+async def events(inbox: Here, person: Reader) -> AsyncIterator[ServerSentEvent]:
+    """Tell an open page, at first and whenever what this person sees of the queue has changed."""
+    seen: list[OpenRequest] | None = None
+    version, ends = -1, time.monotonic() + _STREAM_SECONDS
     while (left := ends - time.monotonic()) > 0 and not inbox.board.is_closed:
         shown = await inbox.requests.seen_by(person, RequestFilter())
-        now = digest([key_of(item) for item in shown])[:16]
-        if now != seen:
-            seen = now
-            yield ServerSentEvent(event="queue", data={"open": len(shown), "seen": now})
+        if shown != seen:
+            seen = shown
+            yield ServerSentEvent(event="queue", data={"open": len(shown)})
         with suppress(TimeoutError):
             async with asyncio.timeout(left):
                 version = await inbox.board.changed(version)

@@ -102,8 +102,11 @@ async def test_the_form_of_an_edit_is_the_tools_schema(
     fields = {**Form(page, "decision").fields, "verb": "edit"}
     nothing = await browser.post(address, data=fields)
     assert (nothing.status_code, "changes nothing" in nothing.text) == (409, True)
-    wrong = await browser.post(address, data={**fields, "arg.payment.amount": "9999"})
+    typed = {**fields, "arg.payment.amount": "9999", "comment": "as agreed"}
+    wrong = await browser.post(address, data=typed)
     assert (wrong.status_code, "BAD_ARGUMENTS" in wrong.text) == (409, True)
+    kept = Form(wrong.text, "decision").fields
+    assert (kept["arg.payment.amount"], kept["comment"]) == ("9999", "as agreed")
     right = await browser.post(address, data={**fields, "arg.payment.amount": "12"})
     assert right.status_code == 303
     await env.result(handle)
