@@ -39,6 +39,8 @@ class FakeRuns:
         self.asked: list[str] = []
         self.slow: dict[str, asyncio.Event] = {}
         self.down: InterlockError | None = None
+        self.reached = asyncio.Event()
+        """Set when a slow run is asked, and when a server that is down is."""
 
     def let_wait(self, workflow_id: str, *requests: ApprovalRequest) -> None:
         """Have a run wait for some requests."""
@@ -48,6 +50,7 @@ class FakeRuns:
     async def waiting(self) -> list[WaitingRun]:
         """Answer for Temporal's visibility store."""
         if self.down is not None:
+            self.reached.set()
             raise self.down
         return [
             WaitingRun(workflow_id=name, run_id="r", pending=pending)
@@ -59,6 +62,7 @@ class FakeRuns:
         self.asked.append(workflow_id)
         answer = self.answers[workflow_id]
         if workflow_id in self.slow:
+            self.reached.set()
             await self.slow[workflow_id].wait()
         if isinstance(answer, InterlockError):
             raise answer
@@ -105,8 +109,7 @@ async def test_what_was_decided_meanwhile_does_not_come_back(board: Board, runs:
     runs.let_wait("one", _request("a"), _request("b"))
     runs.slow["one"] = asyncio.Event()
     looking = asyncio.create_task(board.refresh())
-    while runs.asked != ["one", "one"]:
-        await asyncio.sleep(0)
+    await runs.reached.wait()
     slow = runs.slow.pop("one")
     runs.answers["one"] = (_request("b"),)
     await board.look_at("one")
@@ -154,8 +157,8 @@ async def test_a_server_that_is_away_is_asked_again(board: Board, runs: FakeRuns
     version = board.version
     runs.down = TemporalUnreachable("no server")
     following = asyncio.create_task(board.follow())
-    while board.trouble is None:
-        await asyncio.sleep(0)
+    await runs.reached.wait()
+    assert board.trouble is not None
     assert await _names(board) == ["a"]
     runs.down = None
     runs.let_wait("two", _request("b"))
