@@ -52,14 +52,18 @@ class AuditEvent(BaseModel):
 
 
 class EventFilter(BaseModel):
-    """Which events to read; unset fields do not filter. Newest last."""
+    """Which events to read; unset fields do not filter."""
 
     model_config = ConfigDict(frozen=True)
 
     workflow_id: str | None = None
     kind: EventKind | None = None
+    name: str | None = None
+    """Of what it is about, for example a tool."""
+    outcomes: tuple[str, ...] = ()
     tenant: str | None = None
     since: AwareDatetime | None = None
+    newest_first: bool = False
     limit: int = Field(default=100, ge=1, le=10_000)
     offset: int = Field(default=0, ge=0)
 

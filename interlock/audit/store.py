@@ -35,11 +35,12 @@ class SqlAuditStore:
         return await self._database.write(lambda found: found.execute(self._new, rows).rowcount)
 
     async def events(self, where: EventFilter) -> list[AuditEvent]:
-        """Read events, oldest first."""
+        """Read events, oldest first unless the filter says otherwise."""
+        order = (_EVENT.started_at, _EVENT.seq)
         query = (
             select(EVENTS)
             .where(*_conditions(where))
-            .order_by(_EVENT.started_at, _EVENT.seq)
+            .order_by(*(column.desc() for column in order) if where.newest_first else order)
             .limit(where.limit)
             .offset(where.offset)
         )
@@ -84,9 +85,12 @@ def _conditions(where: EventFilter) -> list[ColumnElement[bool]]:
     wanted = {
         _EVENT.workflow_id: where.workflow_id,
         _EVENT.kind: where.kind,
+        _EVENT.name: where.name,
         _EVENT.tenant: where.tenant,
     }
     conditions = [column == value for column, value in wanted.items() if value is not None]
+    if where.outcomes:
+        conditions.append(_EVENT.outcome.in_(where.outcomes))
     if where.since is not None:
         conditions.append(_EVENT.started_at >= where.since)
     return conditions

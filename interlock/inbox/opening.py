@@ -13,6 +13,7 @@ from interlock.app import database_url
 from interlock.approvals.signatures import DecisionSigner
 from interlock.audit.credentials import SqlCredentials
 from interlock.audit.database import Database
+from interlock.audit.store import SqlAuditStore
 from interlock.inbox.board import Board
 from interlock.inbox.deciding import Decider
 from interlock.inbox.limits import Limits
@@ -75,6 +76,7 @@ def _inbox(
         requests=requests,
         decider=Decider(runs, board, requests, _signer(settings)),
         people=People(settings.people),
+        audit=SqlAuditStore(database),
         credentials=credentials,
         sessions=sessions,
         limits=Limits(requests=given.requests_per_minute, logins=given.logins_per_minute),

@@ -19,6 +19,7 @@ from interlock.inbox.context import EFFECTS, context_of
 from interlock.inbox.deciding import Choice, OneOfMany, Refused, decide_all
 from interlock.inbox.graph import Picture, draw
 from interlock.inbox.identity import Changer, Reader
+from interlock.inbox.past import past_of
 from interlock.inbox.problems import code_of
 from interlock.inbox.rendering import render
 from interlock.inbox.requests import RequestFilter, key_of, refusal_of
@@ -152,6 +153,7 @@ async def _request_page(
         description=tool.contract.description if tool else "",
         effect=EFFECTS.get(str(tool.contract.effect), "") if tool else "",
         context=context_of(asked, steps),
+        past=await past_of(asked, inbox.audit),
         fields=forms.filled(forms.fields(schema, asked.arguments), sent or {}),
         sent=sent or {},
         picture=await picture_of(inbox, item.workflow_id),

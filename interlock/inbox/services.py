@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends
 from starlette.requests import Request
 
+from interlock.audit.contract import AuditStore
 from interlock.audit.credentials import SqlCredentials
 from interlock.errors import ConfigError
 from interlock.inbox.board import Board
@@ -35,6 +36,7 @@ class Inbox:
     requests: Requests
     decider: Decider
     people: People
+    audit: AuditStore
     credentials: SqlCredentials
     sessions: Sessions
     limits: Limits

@@ -242,7 +242,9 @@ class Runs:
                     return int(attributes.workflow_task_completed_event_id)
         return 0
 
-    async def _update(self, workflow_id: str, name: str, *values: Any, key: str | None = None) -> Any:
+    async def _update(
+        self, workflow_id: str, name: str, *values: Any, key: str | None = None
+    ) -> Any:
         handle, sent_as = self._handle(workflow_id), key or uuid.uuid4().hex
         with explained(workflow_id):
             async with asyncio.timeout(_PATIENCE.total_seconds()):

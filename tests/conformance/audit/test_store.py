@@ -217,3 +217,24 @@ async def test_names_of_any_text_are_recorded(store, make_event):
 
     [found] = await store.events(EventFilter(workflow_id="wf\x00"))
     assert found.name == "refu\ufffdnd\ufffd"
+
+
+async def test_the_newest_of_one_thing_come_first(store, make_event):
+    """By name and outcome, from the newest back, as many as are asked for."""
+    outcomes = ["approve", "requested", "reject", "approve"]
+    events = [
+        make_event(
+            f"e{number}",
+            kind="decision",
+            name="refund",
+            outcome=outcome,
+            started_at=NOON + timedelta(seconds=number),
+        )
+        for number, outcome in enumerate(outcomes)
+    ]
+    await store.record([*events, make_event("other", kind="decision", name="wire")])
+
+    where = {"kind": "decision", "name": "refund", "newest_first": True}
+    assert await ids(store, **where) == ["e3", "e2", "e1", "e0"]
+    assert await ids(store, **where, outcomes=("approve", "reject"), limit=2) == ["e3", "e2"]
+    assert await ids(store, name="refund", outcomes=("requested",)) == ["e1"]

@@ -16,6 +16,9 @@ from interlock.tools import Effect, Risk, tool
 PAID: dict[str, list[int]] = defaultdict(list)
 """What `refund` did, by order: the outside world of these tests."""
 
+LINE_BREAKS = "the line breaks"
+"""The note of a refund whose answer gets lost."""
+
 
 class Refund(BaseModel):
     """What is paid back."""
@@ -29,6 +32,8 @@ class Refund(BaseModel):
 async def refund(payment: Refund) -> str:
     """Pay an amount back to a customer."""
     PAID[payment.order].append(payment.amount)
+    if payment.note == LINE_BREAKS:
+        raise ConnectionError("the line broke")
     return f"paid {payment.amount}"
 
 

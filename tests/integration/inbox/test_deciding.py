@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from interlock.inbox.requests import key_of
+from interlock.runs.contract import OpenRequest
 from interlock.testing import WorkerEnv
 from tests.integration.inbox.conftest import Ask, Client
-from tests.integration.inbox.desk import PAID
+from tests.integration.inbox.desk import LINE_BREAKS, PAID
 
 
 def _decide(request: dict[str, Any], verb: str, **fields: Any) -> dict[str, Any]:
@@ -148,3 +150,39 @@ async def test_who_may_not_decide_is_told_so(env: WorkerEnv, ask: Ask, client: C
     assert (await (await client("cal")).get("/api/v1/requests")).status_code == 403
     assert (await (await client("olga")).get("/api/v1/requests")).status_code == 200
     assert len(await env.open_requests(handle)) == 1
+
+
+async def test_an_operator_says_what_became_of_an_effect(env: WorkerEnv, ask: Ask, client: Client):
+    """A refund whose answer was lost is asked about; a person's word with its result ends the doubt."""
+    handle, request = await ask(order="o-doubt", amount=40, text=LINE_BREAKS)
+    path = f"/api/v1/requests/{request['key']}/decision"
+    assert (await (await client("ada")).post(path, json=_decide(request, "approve"))).is_success
+    (outcome,) = await env.pending(handle)
+    key = key_of(OpenRequest(workflow_id=handle.id, request=outcome))
+    olga = await client("olga")
+    seen = (await olga.get(f"/api/v1/requests/{key}")).json()
+    assert (seen["kind"], seen["may_decide"]) == ("outcome", True)
+    assert seen["allowed"] == ["happened", "did_not_happen", "abort"]
+    assert (await olga.get(f"/api/v1/requests/{key}/hitl")).json()["code"] == "BAD_INPUT"
+    path = f"/api/v1/requests/{key}/decision"
+    wrong = await olga.post(path, json=_decide(seen, "approve"))
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "VERB_NOT_ALLOWED")
+    said = await olga.post(path, json=_decide(seen, "happened", result="paid 40"))
+    assert said.status_code == 200, said.text
+    assert (await env.result(handle)).output["outcome"] == "paid 40"
+    assert PAID["o-doubt"] == [40]
+
+
+async def test_half_of_a_character_is_refused_and_nothing_fails(ask: Ask, client: Client):
+    """JSON can hold it, no other text can: it is wrong wherever it stands."""
+    _, request = await ask()
+    ada, path = await client("ada"), f"/api/v1/requests/{request['key']}/decision"
+    digest = request["digest"]
+    for body in (
+        '{"verb": "reject", "digest": "%s", "comment": "\\ud800"}' % digest,
+        '{"verb": "respond", "digest": "%s", "result": {"\\ud800": 1}}' % digest,
+        '{"verb": "reject", "digest": "%s", "\\ud800": 1}' % digest,
+    ):
+        headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+        answer = await ada.post(path, content=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "BAD_INPUT"), body

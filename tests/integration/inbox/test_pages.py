@@ -87,6 +87,9 @@ async def test_a_request_is_found_in_the_queue_and_approved(
     for shown in ("approve by ada: ok", "completed", "refund"):
         assert shown in run
     assert handle.id in await _page(browser, "/runs?status=completed&agent=refunder&tenant=")
+    _, another = await ask()
+    page = await _page(browser, f"/requests/{another['key']}")
+    assert re.search(r"approve by ada, \d+ s ago: ok", page)
 
 
 async def test_the_form_of_an_edit_is_the_tools_schema(
