@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -83,3 +84,19 @@ def test_another_link_is_printed_for_an_inbox_that_runs(answer: Callable[..., An
     """Its address is the one of the settings."""
     found = answer("inbox", "link", "--as", "zoe")
     assert found["link"].startswith("http://127.0.0.1:8321/login/link?token=")
+
+
+def test_a_port_that_is_taken_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says which setting to change."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        monkeypatch.setenv("INTERLOCK_INBOX__PORT", str(port))
+        process = start("inbox", "--json")
+        answer, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    error = json.loads(answer)["error"]
+    assert error["code"] == "CONFIG_INVALID"
+    assert f"127.0.0.1:{port}" in error["message"]
+    assert "'inbox.port'" in error["message"]

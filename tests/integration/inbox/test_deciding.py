@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from interlock.inbox.requests import key_of
@@ -177,12 +178,8 @@ async def test_half_of_a_character_is_refused_and_nothing_fails(ask: Ask, client
     """JSON can hold it, no other text can: it is wrong wherever it stands."""
     _, request = await ask()
     ada, path = await client("ada"), f"/api/v1/requests/{request['key']}/decision"
-    digest = request["digest"]
-    for body in (
-        '{"verb": "reject", "digest": "%s", "comment": "\\ud800"}' % digest,
-        '{"verb": "respond", "digest": "%s", "result": {"\\ud800": 1}}' % digest,
-        '{"verb": "reject", "digest": "%s", "\\ud800": 1}' % digest,
-    ):
+    for wrong in ({"comment": "\ud800"}, {"result": {"\ud800": 1}}, {"\ud800": 1}):
+        body = json.dumps(_decide(request, "reject", **wrong))
         headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
         answer = await ada.post(path, content=body, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (422, "BAD_INPUT"), body
