@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from interlock.approvals.contract import DecisionAnswer
+    from interlock.runs.asked import RequestFilter
     from interlock.runs.client import Runs
     from interlock.runs.contract import OpenRequest
 
@@ -44,15 +45,31 @@ def approvals(
     run: Annotated[
         str, typer.Argument(metavar="[ID]", help="Workflow id of one run; all by default.")
     ] = "",
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Only what waits for you, as 'people' names you.")
+    ] = False,
+    tenant: Annotated[str, typer.Option("--tenant", help="Only requests of this tenant.")] = "",
+    risk: Annotated[
+        Literal["low", "medium", "high"] | None,
+        typer.Option("--risk", help="Only requests of this risk."),
+    ] = None,
     limit: Limit = 20,
     page: Page = 1,
+    reviewer: Annotated[
+        str,
+        typer.Option("--reviewer", help="Whose requests --mine lists; default: who is logged in."),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """List the requests that wait for a decision, oldest first.
 
-    Example: interlock approvals
+    Example: interlock approvals --risk high
     """
-    asyncio.run(_list(Output(as_json), run, limit, page))
+    from interlock.runs.asked import RequestFilter
+    from interlock.tools.contract import Risk
+
+    where = RequestFilter(tenant=tenant, risk=Risk(risk) if risk else None, mine=mine)
+    asyncio.run(_list(Output(as_json), run, where, reviewer, limit, page))
 
 
 @app.command(rich_help_panel=_PANEL)
@@ -183,8 +200,10 @@ def resolve(
     )
 
 
-async def _list(out: Output, run: str, limit: int, page: int) -> None:
-    from interlock.cli.requests import request_lines
+async def _list(
+    out: Output, run: str, where: RequestFilter, reviewer: str, limit: int, page: int
+) -> None:
+    from interlock.cli.requests import known_person, request_lines
     from interlock.runs.client import Runs
     from interlock.runs.contract import OpenRequest
 
@@ -193,6 +212,8 @@ async def _list(out: Output, run: str, limit: int, page: int) -> None:
         found = [OpenRequest(workflow_id=run, request=item) for item in await runs.pending(run)]
     else:
         found = await runs.open_requests()
+    person = known_person(runs.settings, reviewer) if where.mine else None
+    found = [item for item in found if where.fits(item.request, person)]
     shown = found[(page - 1) * limit : page * limit]
     if not shown:
         out.answer([], "Nothing waits for a decision.")

@@ -16,11 +16,13 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from interlock.approvals.contract import ApprovalRequest, CastVote, Decision, DecisionAnswer
+from interlock.approvals.people import Person
 from interlock.canonical import compact
 from interlock.cli.output import line
 from interlock.errors import BadInput, DecisionRefused, wrong_fields
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
+from interlock.settings import Settings
 
 
 def reviewer_name() -> str:
@@ -29,6 +31,22 @@ def reviewer_name() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a user id without a name, as in some containers
         return "unverified"
+
+
+def known_person(settings: Settings, subject: str = "") -> Person:
+    """Return the person of a subject, or of who is logged in, as 'people' has it.
+
+    Raises:
+        BadInput: it is not named there, so nobody knows what waits for it.
+    """
+    wanted = subject or reviewer_name()
+    found = next((person for person in settings.people if person.subject == wanted), None)
+    if found is None:
+        raise BadInput(
+            f"'people' in interlock.toml has no {wanted!r}, so nobody knows what waits for it. Add it "
+            "there, or name another with --reviewer."
+        )
+    return Person.model_validate(found.model_dump())
 
 
 async def find(runs: Runs, request_id: str, run: str = "") -> OpenRequest:

@@ -13,8 +13,9 @@ from interlock.inbox import hitl
 from interlock.inbox.deciding import Choice, OneOfMany, Refused, Taken, decide_all
 from interlock.inbox.identity import Caller
 from interlock.inbox.problems import documented
-from interlock.inbox.requests import LONGEST_PAGE, RequestFilter, RequestPage, RequestView
+from interlock.inbox.requests import LONGEST_PAGE, RequestPage, RequestView
 from interlock.inbox.services import Here
+from interlock.runs.asked import RequestFilter
 from interlock.tools.contract import Risk
 
 PREFIX = "/api/v1"

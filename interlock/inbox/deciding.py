@@ -23,7 +23,8 @@ from interlock.errors import (
 )
 from interlock.inbox.board import Board
 from interlock.inbox.people import let_review
-from interlock.inbox.requests import Requests, refusal_of
+from interlock.inbox.requests import Requests
+from interlock.runs.asked import refusal_of
 from interlock.runs.client import Runs
 
 _OVER = ("ALREADY_DECIDED", "EXPIRED")

@@ -22,8 +22,9 @@ from interlock.inbox.identity import Changer, Reader
 from interlock.inbox.past import past_of
 from interlock.inbox.problems import code_of
 from interlock.inbox.rendering import render
-from interlock.inbox.requests import RequestFilter, key_of, refusal_of
+from interlock.inbox.requests import key_of
 from interlock.inbox.services import Here, Inbox
+from interlock.runs.asked import RequestFilter, refusal_of
 from interlock.runs.contract import OpenRequest
 from interlock.runs.histories import read_run
 

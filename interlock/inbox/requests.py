@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
 from interlock.approvals.contract import ApprovalRequest
-from interlock.approvals.identity import Refusal, is_among, refuse_person
+from interlock.approvals.identity import is_among
 from interlock.approvals.people import Person
 from interlock.errors import InterlockError, RequestNotFound, RunNotFound
 from interlock.inbox import cursors
 from interlock.inbox.board import Board, in_order
 from interlock.inbox.people import REVIEWING, let_review
+from interlock.runs.asked import RequestFilter, refusal_of
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
-from interlock.tools.contract import Risk
 from interlock.workflows.runtime import Runtime
 
 LONGEST_PAGE = 200
-
-
-class RequestFilter(BaseModel):
-    """Conditions that all hold; an empty one does not filter."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    tenant: str = ""
-    risk: Risk | None = None
-    tool: str = ""
-    agent: str = ""
-    mine: bool = False
-    """Only what the asker may decide."""
-
-    def fits(self, item: OpenRequest) -> bool:
-        """Whether a request meets all conditions but `mine`."""
-        request = item.request
-        return (
-            self.tenant in ("", request.tenant)
-            and self.tool in ("", request.tool)
-            and self.agent in ("", request.agent)
-            and self.risk in (None, request.risk)
-        )
 
 
 class RequestView(ApprovalRequest):
@@ -109,9 +85,7 @@ class Requests:
         return [
             item
             for item in await self._board.items()
-            if sees(person, item.request)
-            and where.fits(item)
-            and (not where.mine or is_wanted(person, item.request))
+            if sees(person, item.request) and where.fits(item.request, person)
         ]
 
     async def one(self, person: Person, key: str) -> OpenRequest:
@@ -182,18 +156,6 @@ def sees(person: Person, request: ApprovalRequest) -> bool:
         return False
     asked = [name for tier in request.tiers for name in tier.who]
     return any(person.has_role(role) for role in REVIEWING) or is_among(person, asked)
-
-
-def refusal_of(person: Person, request: ApprovalRequest) -> Refusal | None:
-    """Return why a person may not decide on a request now, or None; its run has the last word."""
-    tier = request.at_hand(datetime.now(UTC))
-    return refuse_person(person, tenant=request.tenant, who=tier.who, barred=request.barred)
-
-
-def is_wanted(person: Person, request: ApprovalRequest) -> bool:
-    """Whether a request waits for this person: it is asked, and has not approved yet."""
-    voted = any(vote.reviewer == person.subject for vote in request.votes)
-    return not voted and refusal_of(person, request) is None
 
 
 def key_of(item: OpenRequest) -> str:

@@ -18,12 +18,12 @@ from interlock.inbox.api import Cursor, Name
 from interlock.inbox.identity import Reader
 from interlock.inbox.pages import picture_of
 from interlock.inbox.rendering import render
-from interlock.inbox.requests import RequestFilter
 from interlock.inbox.runs import FollowedRuns
 from interlock.inbox.runs_api import RunId
 from interlock.inbox.services import Here, Inbox
 from interlock.replay.steps import totals
 from interlock.replay.telling import told, totals_line
+from interlock.runs.asked import RequestFilter
 from interlock.runs.contract import OpenRequest
 from interlock.runs.filters import RunFilter
 

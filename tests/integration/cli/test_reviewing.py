@@ -34,6 +34,32 @@ def test_a_request_is_listed_with_what_it_asks(
     interlock("cancel", run_id)
 
 
+def test_requests_are_listed_by_what_they_are_and_for_whom(
+    run_id: str,
+    asked: Any,
+    answer: Any,
+    refusal: Any,
+    interlock: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By tenant, by risk, and what waits for somebody that the configuration names."""
+    risk = str(asked(run_id).risk)
+    people = [
+        {"subject": "ada", "roles": ["reviewer"], "tenants": ["default"]},
+        {"subject": "ben", "roles": ["reviewer"], "tenants": ["south"]},
+    ]
+    monkeypatch.setenv("INTERLOCK_PEOPLE", json.dumps(people))
+    of_run = ("approvals", run_id)
+    other = "low" if risk != "low" else "high"
+    assert len(answer(*of_run, "--risk", risk, "--tenant", "default")) == 1
+    assert answer(*of_run, "--risk", other) == []
+    assert answer(*of_run, "--tenant", "south") == []
+    assert len(answer(*of_run, "--mine", "--reviewer", "ada")) == 1
+    assert answer(*of_run, "--mine", "--reviewer", "ben") == []
+    assert refusal(*of_run, "--mine", "--reviewer", "nobody") == (1, "BAD_INPUT")
+    interlock("cancel", run_id)
+
+
 def test_a_decision_made_elsewhere_is_followed_to_the_end(
     start: Any, interlock: Any, answer: Any
 ) -> None:

@@ -1,0 +1,47 @@
+"""Which open requests wait for whom."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from interlock.approvals.contract import ApprovalRequest
+from interlock.approvals.identity import Refusal, refuse_person
+from interlock.approvals.people import Person
+from interlock.tools.contract import Risk
+
+
+class RequestFilter(BaseModel):
+    """Conditions that all hold; an empty one does not filter."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: str = ""
+    risk: Risk | None = None
+    tool: str = ""
+    agent: str = ""
+    mine: bool = False
+    """Only what waits for whoever asks."""
+
+    def fits(self, request: ApprovalRequest, person: Person | None) -> bool:
+        """Whether a request meets all conditions; nothing waits for nobody."""
+        return (
+            self.tenant in ("", request.tenant)
+            and self.tool in ("", request.tool)
+            and self.agent in ("", request.agent)
+            and self.risk in (None, request.risk)
+            and (not self.mine or (person is not None and is_wanted(person, request)))
+        )
+
+
+def refusal_of(person: Person, request: ApprovalRequest) -> Refusal | None:
+    """Return why a person may not decide on a request now, or None; its run has the last word."""
+    tier = request.at_hand(datetime.now(UTC))
+    return refuse_person(person, tenant=request.tenant, who=tier.who, barred=request.barred)
+
+
+def is_wanted(person: Person, request: ApprovalRequest) -> bool:
+    """Whether a request waits for this person: it is asked, and has not approved yet."""
+    voted = any(vote.reviewer == person.subject for vote in request.votes)
+    return not voted and refusal_of(person, request) is None
