@@ -65,7 +65,7 @@ async def print_link(out: Output, subject: str) -> None:
     async with _credentials(settings) as credentials:
         sessions = Sessions(
             credentials,
-            secure=origin.startswith("https:"),
+            origin=origin,
             session=timedelta(seconds=settings.inbox.session_seconds),
             link=timedelta(seconds=settings.inbox.link_seconds),
         )

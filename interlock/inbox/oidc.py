@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import httpx
 from joserfc import jwt
@@ -40,6 +40,7 @@ class _Metadata(BaseModel):
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
 
 
 class Provider:
@@ -103,9 +104,7 @@ class Provider:
             "client_id": self.settings.client_id,
             "code_verifier": verifier,
         }
-        if self._secret is not None:
-            sent["client_secret"] = self._secret.get_secret_value()
-        answer = await self._asked("POST", found.token_endpoint, data=sent)
+        answer = await self._asked("POST", found.token_endpoint, **self._with_secret(found, sent))
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise NotSignedIn("the identity provider did not accept the code. Sign in again.")
@@ -113,6 +112,15 @@ class Provider:
         if not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
             raise NotSignedIn("this answer of the identity provider is not to your request.")
         return claims
+
+    def _with_secret(self, found: _Metadata, sent: dict[str, str]) -> dict[str, Any]:
+        """Return what is posted, with the client's secret where the provider wants it."""
+        if self._secret is None:
+            return {"data": sent}
+        secret = self._secret.get_secret_value()
+        if "client_secret_post" in found.token_endpoint_auth_methods_supported:
+            return {"data": {**sent, "client_secret": secret}}
+        return {"data": sent, "auth": (quote_plus(self.settings.client_id), quote_plus(secret))}
 
     async def verified(self, token: str) -> Mapping[str, Any]:
         """Return the claims of a bearer token for the API.

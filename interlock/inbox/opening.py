@@ -65,7 +65,7 @@ def _inbox(
     requests = Requests(board, runs, runtime)
     sessions = Sessions(
         credentials,
-        secure=origin.startswith("https:"),
+        origin=origin,
         session=timedelta(seconds=given.session_seconds),
         link=timedelta(seconds=given.link_seconds),
     )

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from interlock.approvals.people import EVERY_TENANT, Person, Role
-from interlock.errors import NotAllowed
+from interlock.errors import NotAllowed, NotSignedIn
 from interlock.settings import OidcSettings, PersonSettings
 
 REVIEWING = (Role.REVIEWER, Role.OPERATOR, Role.ADMIN)
 """Roles that see every request of their tenants; others see those that they are asked about."""
 
 
+_LONGEST_SUBJECT = 200
 _ASK = "Ask whoever keeps 'people' in interlock.toml, or the roles at your identity provider."
 
 
@@ -62,9 +63,16 @@ def let_review(person: Person) -> None:
 
 
 def person_of(claims: Mapping[str, Any], settings: OidcSettings) -> Person:
-    """Return the person that verified claims tell of."""
+    """Return the person that verified claims tell of.
+
+    Raises:
+        NotSignedIn: the subject is none that can be kept whole.
+    """
+    subject = str(claims["sub"])
+    if not 0 < len(subject) <= _LONGEST_SUBJECT:  # cut, it could be somebody else's
+        raise NotSignedIn("the subject of this token is empty or longer than 200 characters.")
     return Person(
-        subject=str(claims["sub"])[:200],
+        subject=subject,
         name=str(claims.get(settings.name_claim) or "")[:200],
         roles=_mapped(claims.get(settings.roles_claim), settings.roles),
         tenants=_mapped(claims.get(settings.tenants_claim), settings.tenants),

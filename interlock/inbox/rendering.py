@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,11 @@ def left(when: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a number of seconds in words."""
+    """Return a number of seconds in words, never more than there are."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0) // 1:.0f} s"
 
 
 def _environment() -> Environment:
@@ -100,5 +101,5 @@ _templates = Jinja2Templates(env=_environment())
 
 def render(request: Request, name: str, status: int = 200, **values: Any) -> Response:
     """Return a page."""
-    shared = {"person": None, "form_token": "", "active": ""}
+    shared = {"person": None, "form_token": "", "active": "", "now": time.time()}
     return _templates.TemplateResponse(request, name, {**shared, **values}, status_code=status)

@@ -35,22 +35,23 @@ class Sessions:
 
     Args:
         credentials: Where they are kept.
-        secure: Whether people come by https.
+        origin: scheme://host:port under which people come.
         session: How long one stays signed in.
         link: How long a link for signing in can be used.
     """
 
     def __init__(
-        self, credentials: SqlCredentials, *, secure: bool, session: timedelta, link: timedelta
+        self, credentials: SqlCredentials, *, origin: str, session: timedelta, link: timedelta
     ) -> None:
         self._credentials = credentials
-        self._secure = secure
+        self._secure = origin.startswith("https:")
         self._session = session
         self._link = link
-        # A browser takes a cookie with this prefix only over https, for this host and no other.
-        prefix = "__Host-" if secure else ""
-        self.cookie = f"{prefix}interlock"
-        self._login_cookie = f"{prefix}interlock-login"
+        # A browser takes a cookie with this prefix only over https, for this host and no other. On
+        # one's own machine cookies are shared by all ports.
+        port = origin.rpartition(":")[2]
+        self.cookie = "__Host-interlock" if self._secure else f"interlock-{port}"
+        self._login_cookie = f"{self.cookie}-login"
 
     async def link(self, person: Person) -> str:
         """Return a secret that signs a person in once."""

@@ -7,13 +7,17 @@ const form = document.getElementById("decision");
 
 // The queue, read anew whenever the inbox says that it has changed.
 
+let reads = 0;
+
 async function readQueue() {
+  const mine = ++reads;
   const address = new URL(location.href);
   address.searchParams.set("part", "true");
   address.searchParams.delete("said");
   const answer = await fetch(address, { credentials: "same-origin" });
   if (answer.redirected || !answer.ok) return;
   const read = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (mine !== reads) return; // a later one is on its way
   const chosen = new Set([...queue.querySelectorAll("input[name=chosen]:checked")].map((box) => box.value));
   const comment = queue.querySelector("input[name=comment]")?.value ?? "";
   const focused = place(document.activeElement);
@@ -22,6 +26,7 @@ async function readQueue() {
   const field = queue.querySelector("input[name=comment]");
   if (field) field.value = comment;
   if (focused) queue.querySelector(focused)?.focus({ preventScroll: true });
+  document.getElementById("count").textContent = queue.querySelector("[data-total]").dataset.total;
   countDown();
 }
 
@@ -35,16 +40,13 @@ function place(element) {
 
 if (queue) {
   const events = new EventSource(queue.dataset.live);
-  let first = true;
-  events.addEventListener("queue", (event) => {
-    document.getElementById("count").textContent = JSON.parse(event.data).open;
-    if (!first) readQueue();
-    first = false;
-  });
+  events.addEventListener("queue", readQueue);
   addEventListener("pagehide", () => events.close());
 }
 
-// Deadlines.
+// Deadlines, by the server's clock.
+
+const skew = Number(document.body.dataset.now) - Date.now() / 1000;
 
 function left(seconds) {
   for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]])
@@ -54,7 +56,7 @@ function left(seconds) {
 
 function countDown() {
   for (const time of document.querySelectorAll("[data-countdown]")) {
-    const seconds = Number(time.dataset.countdown) - Date.now() / 1000;
+    const seconds = Number(time.dataset.countdown) - Date.now() / 1000 - skew;
     time.textContent = seconds > 0 ? `${left(seconds)} left` : "expired";
     time.classList.toggle("soon", seconds < 3600);
   }

@@ -33,6 +33,9 @@ class Issuer:
         self.keys = [_key("first")]
         self.codes: dict[str, dict[str, str]] = {}
         self.claims: dict[str, Any] = {}
+        self.methods = ["client_secret_basic"]
+        self.secret: dict[str, str] = {}
+        """How the last client said its secret."""
 
     def token(self, claims: dict[str, Any], **header: Any) -> str:
         """Return a signed token."""
@@ -49,6 +52,7 @@ class Issuer:
                 "authorization_endpoint": f"{self.address}/authorize",
                 "token_endpoint": f"{self.address}/token",
                 "jwks_uri": f"{self.address}/keys",
+                "token_endpoint_auth_methods_supported": self.methods,
             }
         )
 
@@ -71,6 +75,10 @@ class Issuer:
     async def exchange(self, request: Request) -> Response:
         """Give a token for a code, once, to whoever has the verifier."""
         form = await request.form()
+        self.secret = {
+            "header": request.headers.get("Authorization", ""),
+            "form": str(form.get("client_secret", "")),
+        }
         asked = self.codes.pop(str(form["code"]), None)
         digest = sha256(str(form["code_verifier"]).encode()).digest()
         challenge = urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -87,6 +95,11 @@ class Issuer:
         """Take the claims of the next person."""
         self.claims = await request.json()
         return Response()
+
+    async def take_secrets(self, request: Request) -> Response:
+        """Take how clients have to say their secret, and tell how the last one did."""
+        self.methods = await request.json()
+        return JSONResponse(self.secret)
 
     async def mint(self, request: Request) -> Response:
         """Give a token with any claims and header."""
@@ -107,6 +120,7 @@ class Issuer:
                 Route("/authorize", self.authorize),
                 Route("/token", self.exchange, methods=["POST"]),
                 Route("/next", self.sign_in_next, methods=["POST"]),
+                Route("/secrets", self.take_secrets, methods=["POST"]),
                 Route("/mint", self.mint, methods=["POST"]),
                 Route("/rotate", self.rotate, methods=["POST"]),
             ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ import pytest
 import pytest_asyncio
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from pydantic import SecretStr
 
 from interlock.inbox.app import application
+from interlock.inbox.oidc import Provider
 from interlock.inbox.opening import open_inbox
 from interlock.inbox.services import Inbox
 from interlock.runs.client import Runs
+from interlock.settings import OidcSettings
 from interlock.testing import WorkerEnv
 from tests.integration.inbox.conftest import ORIGIN
 from tests.integration.inbox.issuer import CLIENT
@@ -184,3 +188,25 @@ async def test_keys_are_fetched_again_when_the_provider_has_new_ones(
     monkeypatch.setattr("interlock.inbox.oidc._KEYS_SECONDS", 0.0)
     assert await _me(visitor, new) == 200
     assert await _me(visitor, old) == 401
+
+
+async def test_a_clients_secret_is_said_as_the_provider_wants_it(
+    provider: httpx.AsyncClient, issuer: str
+):
+    """In the form where it is taken there, and else in the header, encoded as OAuth says."""
+    settings = OidcSettings(issuer=issuer, client_id=CLIENT)
+    said = []
+    for methods in (["client_secret_post", "client_secret_basic"], ["client_secret_basic"]):
+        await provider.post("/secrets", json=methods)
+        client = Provider(settings, provider, SecretStr("s:e crét"))
+        asked = {"redirect_uri": f"{ORIGIN}/login/callback", "nonce": "n", "verifier": "v" * 43}
+        await provider.post("/next", json={"sub": "u-1"})
+        left = await client.where_to_sign_in(state="s", **asked)
+        code = httpx.URL((await provider.get(left)).headers["Location"]).params["code"]
+        assert (await client.exchange(code, **asked))["sub"] == "u-1"
+        said.append((await provider.post("/secrets", json=["client_secret_basic"])).json())
+    encoded = b64encode(b"inbox:s%3Ae+cr%C3%A9t").decode()
+    assert said == [
+        {"header": "", "form": "s:e crét"},
+        {"header": f"Basic {encoded}", "form": ""},
+    ]

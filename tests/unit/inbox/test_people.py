@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interlock.approvals.people import Person
-from interlock.errors import BadInput, ConfigError, NotAllowed
+from interlock.errors import BadInput, ConfigError, NotAllowed, NotSignedIn
 from interlock.inbox import cursors
 from interlock.inbox.people import People, let_follow, let_review, person_of
 from interlock.inbox.services import origin_of
@@ -24,6 +24,9 @@ def test_claims_count_as_the_settings_say() -> None:
     found = person_of({"sub": "u", "groups": ["grp", "admin"], "roles": ["admin"]}, mapped)
     assert (found.roles, found.tenants) == (("reviewer",), ())
     assert person_of({"sub": "u", "roles": {"admin": True}}, plain).roles == ()
+    for subject in ("", "u" * 201):
+        with pytest.raises(NotSignedIn, match="subject"):
+            person_of({"sub": subject}, plain)
 
 
 def test_the_configuration_wins() -> None:
