@@ -98,7 +98,8 @@ def _decided(step: kinds.Decided) -> Told:
     told = f": {step.comment}" if step.comment else ""
     if not step.accepted:
         return f"{step.verb}{who} was refused, {step.code}. {step.message}", []
-    return f"{step.verb}{who}{told}", [("arguments", step.arguments), ("result", step.result)]
+    more = f", {step.missing} more needed" if step.missing else ""
+    return f"{step.verb}{who}{more}{told}", [("arguments", step.arguments), ("result", step.result)]
 
 
 def _withdrawn(step: kinds.Withdrawn) -> Told:
