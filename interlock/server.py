@@ -23,6 +23,12 @@ OPTIONS = (
     # The default of 20 polls a second makes each step of a sequential run wait 50 ms.
     "--dynamic-config-value",
     "history.transferProcessorMaxPollRPS=5000",
+    # By default a timer of less than a second fires when that second is over: a turn, a retry, and
+    # the handing on of a lost worker's run.
+    "--dynamic-config-value",
+    'history.timerProcessorMaxTimeShift="100ms"',
+    "--dynamic-config-value",
+    "history.timerProcessorMaxPollRPS=5000",
     # One partition: a queue's rate limit is split over its partitions.
     "--dynamic-config-value",
     "matching.numTaskqueueReadPartitions=1",
