@@ -28,7 +28,7 @@ class Refund(BaseModel):
     note: str = Field(default="", description="What the customer is told.")
 
 
-@tool(effect=Effect.EXTERNAL, risk=Risk.HIGH)
+@tool(effect=Effect.EXTERNAL, risk=Risk.HIGH, timeout_seconds=3)
 async def refund(payment: Refund) -> str:
     """Pay an amount back to a customer."""
     PAID[payment.order].append(payment.amount)

@@ -94,7 +94,7 @@ async def _clear(env: WorkerEnv, inbox: Inbox, browser: Browser, count: int) -> 
         began = time.perf_counter()
         await page.locator(".item .what").first.click()
         for _ in range(count):
-            await expect(page.get_by_role("heading", name="Decide")).to_be_visible()
+            await expect(page.get_by_role("heading", name="Decide", exact=True)).to_be_visible()
             here = page.url
             done.append(await _decide(page))
             await page.wait_for_url(lambda url, here=here: url != here)
