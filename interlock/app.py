@@ -242,6 +242,7 @@ class App:
             judged_with_call=self._judged_with_call(agent),
             turns=self._by_turns(),
             require_signature=approvals.require_signature,
+            labels=self._policy_activities.judges_by_labels(),
         )
 
     def _judged_with_call(self, agent: str) -> tuple[str, ...]:

@@ -138,7 +138,7 @@ class AuditObserver:
         self, request: JudgeRequest, verdict: Verdict, *, call: str, at: datetime
     ) -> AuditEvent:
         """Return the event of a verdict."""
-        said = verdict.model_dump(mode="json", include={"rule", "ask", "totals"})
+        said = verdict.model_dump(mode="json", include={"rule", "ask", "totals", "labels"})
         return _event(
             "verdict",
             request.tool,

@@ -21,7 +21,7 @@ class Passage(BaseModel):
     score: float
 
 
-@tool(effect=Effect.READ, local=True, timeout_seconds=5)
+@tool(effect=Effect.READ, local=True, timeout_seconds=5, labels="document")
 async def knowledge_search(
     query: Annotated[str, Field(min_length=3, max_length=300, description="What to look for.")],
 ) -> list[Passage]:

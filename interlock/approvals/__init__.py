@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer, JudgeRequest
 from interlock.approvals.people import Person, Role
-from interlock.approvals.policy import Facts, Policy, RiskPolicy, TotalsPolicy
+from interlock.approvals.policy import Facts, LabelsPolicy, Policy, RiskPolicy, TotalsPolicy
 from interlock.approvals.rules import Total
-from interlock.tools.contract import Ask, MatchedRule, Tier, Verdict
+from interlock.tools.contract import Ask, MatchedRule, Span, Tier, Verdict
 
 __all__ = [
     "ApprovalRequest",
@@ -18,11 +18,13 @@ __all__ = [
     "DecisionAnswer",
     "Facts",
     "JudgeRequest",
+    "LabelsPolicy",
     "MatchedRule",
     "Person",
     "Policy",
     "RiskPolicy",
     "Role",
+    "Span",
     "Tier",
     "Total",
     "TotalsPolicy",

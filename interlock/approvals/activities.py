@@ -10,7 +10,7 @@ from temporalio import activity
 
 from interlock.approvals.contract import JudgeRequest
 from interlock.approvals.judge import Judge
-from interlock.approvals.policy import Policy
+from interlock.approvals.policy import LabelsPolicy, Policy
 from interlock.audit.contract import AuditEvent, Effects
 from interlock.errors import UnknownTool
 from interlock.tools.contract import ToolCall, Verdict
@@ -89,6 +89,13 @@ class PolicyActivities:
             self._policy.judge(contract, {}, contract.risk).outcome == "allow"
         )
 
+    def judges_by_labels(self) -> bool:
+        """Whether the verdict on some tool may depend on text from outside."""
+        policy = self._policy
+        return isinstance(policy, LabelsPolicy) and any(
+            policy.reads_labels(tool.contract) for tool in self._tools.values()
+        )
+
     async def _judge(self, request: JudgeRequest) -> tuple[Verdict, AuditEvent]:
         tool = self._tools.get(request.tool)
         if tool is None:
@@ -97,7 +104,7 @@ class PolicyActivities:
                 f"{', '.join(sorted(self._tools))}. Add it to 'tools' in interlock.toml."
             )
         judge = Judge(self._policy, self._effects, clock=self._clock)
-        found = await judge.verdict(tool, request.arguments, request.context)
+        found = await judge.verdict(tool, request.arguments, request.context, request.spans)
         verdict = found.model_copy(update={"arguments": request.arguments})
         info = activity.info()
         place = f"{info.workflow_run_id}/{info.activity_id}"

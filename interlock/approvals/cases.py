@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from interlock.approvals.documents import Document, Mistake, allowed
 from interlock.approvals.judge import asked
+from interlock.approvals.labels import known_labels
 from interlock.approvals.policy import Facts, Policy, TotalsPolicy
 from interlock.context import CallContext
 from interlock.errors import BadArguments
-from interlock.tools.contract import Verdict
+from interlock.tools.contract import Labels, Span, Verdict
 from interlock.tools.definition import Tool
 
 
 class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _by_argument(value: Any) -> Any:
+    return value if isinstance(value, dict) else {"": value}
+
+
+CaseLabels = Annotated[dict[str, Labels], BeforeValidator(_by_argument)]
+"""Labels by the path of an argument; under '' those that reached whichever."""
+
+
+def spans_of(labels: Mapping[str, tuple[str, ...]]) -> tuple[Span, ...]:
+    """Return labels by argument as what a policy is told of a call."""
+    return tuple(
+        Span(argument=path, label=label) for path, found in labels.items() for label in found
+    )
 
 
 class Case(_Data):
@@ -30,12 +47,19 @@ class Case(_Data):
     agent: str = "agent"
     tenant: str = "default"
     subject: str = ""
-    labels: tuple[str, ...] = ()
+    labels: CaseLabels = Field(default_factory=dict)
+    """Labels of the text that reached the arguments: a list, or by argument."""
     totals: dict[str, Decimal] = Field(default_factory=dict)
     """Running totals before the call; those that are left out are 0."""
     expect: Literal["allow", "ask", "deny"]
     rule: str | None = None
     """The rule that should match; not compared when it is left out."""
+
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The labels, each where it reached the arguments."""
+        return spans_of(self.labels)
 
 
 class Cases(_Data):
@@ -61,9 +85,17 @@ def verdict_on(
     arguments: Any,
     context: CallContext,
     totals: Mapping[str, Decimal] | None = None,
-    labels: tuple[str, ...] = (),
+    spans: tuple[Span, ...] = (),
 ) -> Verdict:
     """Return the verdict on an action that nobody makes; totals that are not given are 0.
+
+    Args:
+        policy: What judges.
+        tool: The tool.
+        arguments: Its arguments.
+        context: Whom the call would be for.
+        totals: Running totals before it.
+        spans: Where text from outside would have reached the arguments.
 
     Raises:
         BadArguments: the arguments do not fit the tool.
@@ -74,7 +106,7 @@ def verdict_on(
     facts = Facts(
         context=context,
         totals={**dict.fromkeys(known, Decimal(0)), **(totals or {})},
-        labels=labels,
+        spans=spans,
     )
     risk = tool.risk_of(canonical)
     found = asked(policy, tool.contract, canonical, risk, facts)
@@ -101,7 +133,7 @@ def run_cases(policy: Policy, tools: Mapping[str, Tool], document: Document) -> 
         context = CallContext(agent=case.agent, tenant=case.tenant, subject=case.subject)
         tool = tools[case.tool]
         try:
-            found = verdict_on(policy, tool, case.args, context, case.totals, case.labels)
+            found = verdict_on(policy, tool, case.args, context, case.totals, case.spans)
         except BadArguments as error:
             mistakes.append(Mistake(document.place((*loc, "args")), error.message))
             continue
@@ -122,6 +154,21 @@ def _mistakes(case: Case, policy: Policy, tools: Mapping[str, Tool]) -> Iterator
                 "totals",
                 f"no rule on {case.tool!r} reads a total {name!r}. {allowed(name, known)}",
             )
+    yield from wrong_labels(case.labels, tools[case.tool], tools)
+
+
+def wrong_labels(
+    labels: Mapping[str, tuple[str, ...]], tool: Tool, tools: Mapping[str, Tool]
+) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the labels of a case: its field, and why."""
+    known = known_labels(item.contract for item in tools.values())
+    names = list(tool.arguments_model.model_fields)
+    for path, given in labels.items():
+        if path and re.split(r"[.\[]", path)[0] not in names:
+            yield "labels", f"{tool.name!r} has no argument {path!r}. {allowed(path, names)}"
+        for label in given:
+            if label not in known:
+                yield "labels", f"no label is named {label!r}. {allowed(label, known)}"
 
 
 def _result(case: Case, verdict: Verdict, line: int) -> CaseResult:

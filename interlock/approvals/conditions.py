@@ -16,14 +16,18 @@ import cel_expr_python.cel as cel
 from interlock.approvals.argument_types import field_types, field_values
 from interlock.approvals.documents import allowed
 from interlock.approvals.policy import Facts
-from interlock.tools.contract import Risk, ToolContract
+from interlock.tools.contract import Risk, Span, ToolContract
 
+_NAMES = "list(string)"
+_LABELS_OF = "labels."
 _CONTEXT = ("agent", "tenant", "subject", "node")
 _ERROR = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']+)' applied to '\(([^']*)\)'")
-_HAS = re.compile(r"\bhas\s*\(\s*(?:args|context|totals)\b")
+_HAS = re.compile(r"\bhas\s*\(\s*(?:args|context|totals|labels)\b")
 _TOTAL = re.compile(r"\btotals\s*\.\s*(\w+)")
+_LABELS = re.compile(r"(?<![\w.])labels\b(?:\s*\.\s*\w+(?!\w|\s*\())*")
+_NO_FIELD = "cannot be the operand of a select operation"
 
 
 class ConditionMistake(Exception):
@@ -44,10 +48,14 @@ class ConditionFailed(Exception):
 class Condition:
     """One condition, compiled for one tool."""
 
-    def __init__(self, expression: cel.Expression, totals: frozenset[str]) -> None:
+    def __init__(
+        self, expression: cel.Expression, totals: frozenset[str], *, reads_labels: bool
+    ) -> None:
         self._expression = expression
         self.totals = totals
         """Names of the totals that it reads."""
+        self.reads_labels = reads_labels
+        """Whether it reads labels, or seems to."""
 
     def holds(self, values: dict[str, Any]) -> bool:
         """Whether it is true of the values that `Fields.values` gave.
@@ -80,6 +88,8 @@ class Fields:
             **self._arguments,
             **{f"context.{name}": "string" for name in _CONTEXT},
             "risk": "string",
+            "labels": _NAMES,
+            **{_labels_of(path): _NAMES for path in self._arguments},
             **{f"totals.{name}": kind for name, kind in totals.items()},
         }
         variables = {name: _cel_type(kind) for name, kind in self.types.items()}
@@ -105,7 +115,8 @@ class Fields:
             raise ConditionMistake(
                 f"it gives a {kind}, and has to be true or false. Compare it with something."
             )
-        return Condition(found, self._totals & set(_TOTAL.findall(text)))
+        totals = self._totals & set(_TOTAL.findall(text))
+        return Condition(found, totals, reads_labels=bool(_LABELS.search(text)))
 
     def values(self, arguments: dict[str, Any], risk: Risk, facts: Facts | None) -> dict[str, Any]:
         """Return what a condition reads of one call. What is not known has no value."""
@@ -116,6 +127,17 @@ class Fields:
             for name in self._totals & set(facts.totals):
                 number = int if self.types[f"totals.{name}"] == "int" else float
                 found[f"totals.{name}"] = number(facts.totals[name])
+            found |= self._labels(facts)
+        return found
+
+    def _labels(self, facts: Facts) -> dict[str, list[str]]:
+        """Return the labels of all arguments and of each; nothing when nobody knows them."""
+        if facts.spans is None:
+            return {}
+        found: dict[str, list[str]] = {"labels": list(facts.labels or ())}
+        for path in self._arguments:
+            here = [span.label for span in facts.spans if _is_at(span, path)]
+            found[_labels_of(path)] = sorted(set(here))
         return found
 
     def _mistake(self, error: str, text: str) -> ConditionMistake:
@@ -130,10 +152,21 @@ class Fields:
             return ConditionMistake(self._unknown(name), line, column)
         if overload:
             message = self._unfit(overload[1].strip("_@"), overload[2], text)
+        elif _NO_FIELD in message:
+            message = self._without_field(text) or message
         return ConditionMistake(message.removesuffix(".") + ".", line, column)
 
     def _unknown(self, name: str) -> str:
-        return f"{name!r} is not known for tool {self._tool!r}. {allowed(name, self.types)}"
+        # What a condition may read, and what it may read of labels, are two long lists.
+        of_labels = name.startswith(_LABELS_OF)
+        known = [each for each in self.types if each.startswith(_LABELS_OF) == of_labels]
+        return f"{name!r} is not known for tool {self._tool!r}. {allowed(name, known)}"
+
+    def _without_field(self, text: str) -> str:
+        """Return what is wrong with labels of an argument that there is not, or ''."""
+        named = ("".join(found.split()) for found in _LABELS.findall(text))
+        wrong = next((name for name in named if name not in self.types), "")
+        return self._unknown(wrong) if wrong else ""
 
     def _unfit(self, operator: str, kinds: str, text: str) -> str:
         used = ", ".join(
@@ -145,6 +178,17 @@ class Fields:
         if {"int", "double"} <= set(kinds.split(", ")):
             hint = " Write a whole number beside a decimal one with a point, for example 100.0."
         return f"{operator!r} does not take ({kinds}); {used or 'only constants'}.{hint}"
+
+
+def _labels_of(path: str) -> str:
+    """Return the name of an argument's labels: 'labels.amount' for 'args.amount'."""
+    return f"{_LABELS_OF}{path.removeprefix('args.')}"
+
+
+def _is_at(span: Span, path: str) -> bool:
+    """Whether text from outside reached an argument, or a value within; without a path, any."""
+    rest = span.argument.removeprefix(path.removeprefix("args."))
+    return not span.argument or (rest != span.argument and (not rest or rest[0] in ".["))
 
 
 def _cel_type(kind: str) -> cel.Type:

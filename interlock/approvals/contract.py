@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from interlock.approvals.people import Person, Role
 from interlock.context import CallContext
-from interlock.tools.contract import Risk
+from interlock.tools.contract import Risk, Span
 
 Verb = Literal["approve", "edit", "reject", "respond"]
 """What a reviewer may do.
@@ -39,6 +39,19 @@ class JudgeRequest(BaseModel):
     arguments: dict[str, Any]
     """Validated, canonical JSON arguments."""
     context: CallContext
+    spans: tuple[Span, ...] | None = Field(default=None, exclude_if=lambda spans: spans is None)
+    """Where text from outside reached the arguments; None: the run does not keep such text."""
+
+
+class OutsideText(BaseModel):
+    """A text that came from outside into a run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    label: str
+    source: str
+    """Where it came from, for people."""
+    text: str
 
 
 class AskedTier(BaseModel):
@@ -105,6 +118,8 @@ class ApprovalRequest(BaseModel):
     """Which of the tiers is asked now."""
     votes: tuple[CastVote, ...] = ()
     """Approvals that count so far, while more are needed."""
+    spans: tuple[Span, ...] = ()
+    """Where text from outside reached the arguments, when the policy judges by labels."""
 
     def at(self, now: datetime) -> int:
         """Return which of the tiers is asked at a time; the last one when all are over."""

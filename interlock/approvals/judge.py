@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from interlock.approvals.argument_types import number_at
+from interlock.approvals.labels import shown
 from interlock.approvals.policy import Facts, Policy, TotalsPolicy
 from interlock.approvals.rules import Total
 from interlock.audit.contract import EffectFilter, Effects
 from interlock.context import CallContext
 from interlock.errors import ConfigError
-from interlock.tools.contract import Risk, ToolContract, Verdict
+from interlock.tools.contract import Risk, Span, ToolContract, Verdict
 from interlock.tools.definition import Tool
 from interlock.tools.values import matches
 
@@ -34,14 +35,26 @@ class Judge:
         self._effects = effects
         self._clock = clock
 
-    async def verdict(self, tool: Tool, arguments: dict[str, Any], context: CallContext) -> Verdict:
+    async def verdict(
+        self,
+        tool: Tool,
+        arguments: dict[str, Any],
+        context: CallContext,
+        spans: tuple[Span, ...] | None = None,
+    ) -> Verdict:
         """Return the verdict on calling a tool with canonical arguments.
+
+        Args:
+            tool: The tool.
+            arguments: Its arguments.
+            context: Whom the call is for.
+            spans: Where text from outside reached the arguments; None: nobody knows.
 
         Raises:
             ConfigError: the tool's risk rule failed, or the policy did.
         """
         risk = tool.risk_of(arguments)
-        facts = Facts(context=context, totals=await self._totals(tool, context))
+        facts = Facts(context=context, totals=await self._totals(tool, context), spans=spans)
         return asked(self._policy, tool.contract, arguments, risk, facts)
 
     async def _totals(self, tool: Tool, context: CallContext) -> dict[str, Decimal]:
@@ -79,7 +92,7 @@ def asked(
     risk: Risk,
     facts: Facts,
 ) -> Verdict:
-    """Return the verdict of a policy, if it is one that a policy may give.
+    """Return the verdict of a policy, if it is one that a policy may give, with what it has seen.
 
     Raises:
         ConfigError: the policy failed, or its verdict is none of its own.
@@ -93,7 +106,9 @@ def asked(
             "Mend it, and restart the worker."
         ) from error
     _check(policy, name, verdict)
-    return verdict
+    if not facts.spans:
+        return verdict
+    return verdict.model_copy(update={"labels": facts.labels, "spans": shown(facts.spans)})
 
 
 def _check(policy: Policy, name: str, verdict: Verdict) -> None:

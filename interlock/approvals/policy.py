@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from interlock.approvals.rules import Total
 from interlock.canonical import digest
 from interlock.context import CallContext
-from interlock.tools.contract import Risk, ToolContract, Verdict
+from interlock.tools.contract import Risk, Span, ToolContract, Verdict
 
 Answer = Literal["allow", "ask", "deny"]
 
@@ -24,8 +24,16 @@ class Facts(BaseModel):
     context: CallContext
     totals: dict[str, Decimal] = Field(default_factory=dict)
     """Running totals before this call, by name. A total that nobody could compute is left out."""
-    labels: tuple[str, ...] = ()
-    """Labels of the data that reached the arguments."""
+    spans: tuple[Span, ...] | None = None
+    """Where text from outside reached the arguments; None: the run does not keep such text, as no
+    policy judged by it when the run was opened. Then a verdict must not rest on its absence."""
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Labels of the text that reached the arguments, sorted; None: nobody knows."""
+        if self.spans is None:
+            return None
+        return tuple(sorted({span.label for span in self.spans}))
 
 
 @runtime_checkable
@@ -62,6 +70,15 @@ class TotalsPolicy(Policy, Protocol):
 
     def totals(self, contract: ToolContract) -> dict[str, Total]:
         """Return the totals that a verdict on a tool may need, by name."""
+        ...
+
+
+@runtime_checkable
+class LabelsPolicy(Policy, Protocol):
+    """A policy whose verdicts depend on text from outside that reached the arguments."""
+
+    def reads_labels(self, contract: ToolContract) -> bool:
+        """Whether a verdict on a tool may depend on it."""
         ...
 
 

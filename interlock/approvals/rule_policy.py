@@ -16,8 +16,9 @@ from interlock.approvals.conditions import (
     Fields,
 )
 from interlock.approvals.documents import Document, Mistake, Place, allowed
+from interlock.approvals.labels import known_labels
 from interlock.approvals.policy import Facts
-from interlock.approvals.rules import NOT_ENFORCED, PolicyRules, Rule, Total
+from interlock.approvals.rules import PolicyRules, Rule, Total
 from interlock.tools.contract import Ask, MatchedRule, Risk, ToolContract, Verdict
 from interlock.tools.values import matches
 
@@ -67,6 +68,16 @@ class RulePolicy:
         }
         return {name: self.rules.totals[name] for name in sorted(read)}
 
+    def reads_labels(self, contract: ToolContract) -> bool:
+        """Whether a rule on a tool is about labels, or its condition reads them."""
+        for rule in self.rules.rules:
+            condition = self._conditions.get((rule.name, contract.name))
+            if rule.labels and rule.may_match(contract):
+                return True
+            if condition is not None and condition.reads_labels:
+                return True
+        return False
+
     def judge(
         self,
         contract: ToolContract,
@@ -84,7 +95,7 @@ class RulePolicy:
             if not rule.may_match(contract) or (rule.risk and risk not in rule.risk):
                 continue
             if facts is None and rule.asks_who:
-                why = f"{self._at(rule)} depends on whom the call is for."
+                why = f"{self._at(rule)} depends on whom the call is for, or on what reached it."
                 return self._verdict("ask", why, risk, facts, rule)
             if facts is not None and not rule.fits(facts.context, facts.labels):
                 continue
@@ -105,11 +116,18 @@ class RulePolicy:
     def _matched(
         self, rule: Rule, contract: ToolContract, risk: Risk, facts: Facts | None
     ) -> Verdict:
+        if rule.labels and (facts is None or facts.labels is None):
+            why = (
+                f"{self._at(rule)} is about labels, and nobody knows those of this call: its run was "
+                "opened under a policy without any, or is none."
+            )
+            return self._verdict("ask", why, risk, facts, rule)
         what = f"{contract.name} is {contract.effect} and of {risk} risk"
         when = f" ({' '.join(rule.when.split())})" if rule.when else ""
-        why = f"{what}; {self._at(rule)}{when}: {rule.then.outcome}."
+        reached = _reached(rule, facts)
+        why = f"{what}; {self._at(rule)}{when}{reached}: {rule.then.outcome}."
         if rule.then.deny:
-            why = f"{rule.then.deny} [{self._at(rule)}]"
+            why = f"{rule.then.deny} [{self._at(rule)}{reached}]"
         ask = self.rules.asked_by(rule.then.ask) if rule.then.ask is not None else None
         return self._verdict(rule.then.outcome, why, risk, facts, rule, ask)
 
@@ -134,6 +152,16 @@ class RulePolicy:
 
     def _at(self, rule: Rule) -> str:
         return f"rule {rule.name!r} in {self.name}:{self.lines[rule.name]}"
+
+
+def _reached(rule: Rule, facts: Facts | None) -> str:
+    """Say which text from outside a rule found, and in which arguments."""
+    if not rule.labels or facts is None:
+        return ""
+    spans = [span for span in facts.spans or () if matches(rule.labels, span.label)]
+    where = ", ".join(dict.fromkeys(span.argument for span in spans if span.argument))
+    labels = ", ".join(sorted({span.label for span in spans}))
+    return f", {labels} in {where}" if where else f", {labels}"
 
 
 def load_rules(path: Path, contracts: Iterable[ToolContract]) -> RulePolicy:
@@ -193,7 +221,7 @@ class _Checked:
                 place = self._document.place(("rules", index, "name"))
                 text = f"a rule is named {rule.name!r} already, in line {first}. Rename one."
                 yield Mistake(place, text)
-            yield from self._not_enforced(index, rule)
+            yield from self._labels(index, rule)
             yield from self._unmatched(("rules", index), rule.name, rule.tool)
             yield from self._conditions(index, rule)
         yield from self._tiers()
@@ -201,14 +229,12 @@ class _Checked:
             yield from self._unmatched(("totals", name), name, total.tool)
             yield from self._uncountable(name, total)
 
-    def _not_enforced(self, index: int, rule: Rule) -> Iterator[Mistake]:
-        for name in NOT_ENFORCED:
-            if getattr(rule, name):
-                text = (
-                    f"rule {rule.name!r}: {name!r} is not enforced yet, and a policy must not say "
-                    "what does not hold. Leave it out."
-                )
-                yield Mistake(self._document.place(("rules", index, name)), text)
+    def _labels(self, index: int, rule: Rule) -> Iterator[Mistake]:
+        known = known_labels(self._tools.values())
+        for pattern in rule.labels:
+            if not any(matches([pattern], label) for label in known):
+                text = f"rule {rule.name!r}: no label matches {pattern!r}. {allowed(pattern, known)}"
+                yield Mistake(self._document.place(("rules", index, "labels")), text)
 
     def _tiers(self) -> Iterator[Mistake]:
         """Yield names of tiers that there are not, and tiers that escalate in a circle."""

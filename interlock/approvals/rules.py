@@ -10,11 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from interlock.canonical import digest
 from interlock.context import CallContext
 from interlock.tools.contract import Ask, Effect, Risk, Tier, ToolContract
-from interlock.tools.values import Duration, Names, matches
-
-NOT_ENFORCED = ("labels",)
-"""What a policy may be written with and nothing acts on yet: a policy that sets it is refused. Take
-a name out when it is enforced."""
+from interlock.tools.values import Duration, Names, listed, matches
 
 _TOKEN = re.compile(
     r"""[bB]?[rR][bB]?(?:"[^"\n]*"|'[^'\n]*')"""
@@ -29,10 +25,6 @@ def canonical_condition(text: str) -> str:
     return " ".join(t for t in found if not t.isspace() and not t.startswith("//"))
 
 
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def _in_order(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(sorted(set(values), key=str))
 
@@ -44,8 +36,8 @@ def _who(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-Effects = Annotated[tuple[Effect, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
-Risks = Annotated[tuple[Risk, ...], BeforeValidator(_listed), AfterValidator(_in_order)]
+Effects = Annotated[tuple[Effect, ...], BeforeValidator(listed), AfterValidator(_in_order)]
+Risks = Annotated[tuple[Risk, ...], BeforeValidator(listed), AfterValidator(_in_order)]
 
 
 class _Data(BaseModel):
@@ -119,9 +111,9 @@ class Rule(_Data):
     tenant: Names = ()
     subject: Names = ()
     labels: Names = ()
-    """Labels of data that reached an argument; one of them is enough."""
+    """Patterns of labels of text from outside that reached an argument; one of them is enough."""
     when: str = Field(default="", max_length=4000)
-    """A CEL expression over args, context, risk and totals that has to be true."""
+    """A CEL expression over args, labels, context, risk and totals that has to be true."""
     then: Then
 
     def may_match(self, contract: ToolContract) -> bool:
@@ -135,8 +127,8 @@ class Rule(_Data):
         """Whether it depends on who the call is for."""
         return bool(self.agent or self.tenant or self.subject or self.labels)
 
-    def fits(self, context: CallContext, labels: tuple[str, ...]) -> bool:
-        """Whether it is about whom the call is for and about data that reached it."""
+    def fits(self, context: CallContext, labels: tuple[str, ...] | None) -> bool:
+        """Whether it is about whom the call is for, and about text that reached it, if it is known."""
         parts = (
             (self.agent, context.agent),
             (self.tenant, context.tenant),
@@ -144,7 +136,9 @@ class Rule(_Data):
         )
         if not all(matches(patterns, name) for patterns, name in parts if patterns):
             return False
-        return not self.labels or any(matches(self.labels, label) for label in labels)
+        if not self.labels or labels is None:
+            return True
+        return any(matches(self.labels, label) for label in labels)
 
 
 class Total(_Data):

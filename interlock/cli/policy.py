@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from interlock.approvals.cases import CaseResult
     from interlock.approvals.policy import Policy
     from interlock.replay.steps import Judged
-    from interlock.tools.contract import Verdict
+    from interlock.tools.contract import Span, Verdict
     from interlock.tools.definition import Tool
 
 _CASES = "policy_test.yaml"
@@ -117,6 +117,14 @@ def explain(
         list[str] | None,
         typer.Option("--total", metavar="NAME=N", help="A running total; 0 by default."),
     ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="[ARGUMENT=]LABEL",
+            help="A label of text from outside that reached it, or one argument of it; repeatable.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say which rule matched a call, where it is, and why: of a run as recorded, or of a call now.
@@ -141,7 +149,8 @@ def explain(
         raise BadInput(f"no tool is named {tool!r}. {allowed(tool, tools)}")
     context = CallContext(agent=agent, tenant=tenant, subject=subject)
     given = json_value(args, "--args")
-    verdict = verdict_on(found, tools[tool], given, context, _totals(total or []))
+    spans = _spans(label or [], tools[tool], tools)
+    verdict = verdict_on(found, tools[tool], given, context, _totals(total or []), spans)
     out.answer({"tool": tool, **verdict.model_dump(mode="json")}, *_verdict_lines(tool, verdict))
 
 
@@ -215,6 +224,19 @@ def _totals(pairs: list[str]) -> dict[str, Any]:
     return found
 
 
+def _spans(pairs: list[str], tool: Tool, tools: Mapping[str, Tool]) -> tuple[Span, ...]:
+    from interlock.approvals.cases import spans_of, wrong_labels
+    from interlock.errors import BadInput
+
+    found: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        argument, _, label = pair.rpartition("=")
+        found[argument] = (*found.get(argument, ()), label)
+    for _, wrong in wrong_labels(found, tool, tools):
+        raise BadInput(f"--label: {wrong}")
+    return spans_of(found)
+
+
 def _verdict_lines(tool: str, verdict: Verdict | Judged) -> list[Text]:
     rule = verdict.rule
     pairs = [
@@ -223,6 +245,7 @@ def _verdict_lines(tool: str, verdict: Verdict | Judged) -> list[Text]:
         ("policy", verdict.policy),
         ("terms", compact(_given(verdict.ask)) if verdict.ask else ""),
         ("totals", ", ".join(f"{name} = {value}" for name, value in verdict.totals.items())),
+        *(("outside", str(span)) for span in verdict.spans),
     ]
     outcome = str(verdict.outcome)
     style = _STYLES.get(outcome, "")

@@ -181,6 +181,7 @@ def request_lines(item: OpenRequest) -> list[Text]:
         ("tenant", "" if request.tenant == "default" else request.tenant),
         ("why", request.why),
         ("arguments", _pretty(request.arguments)),
+        ("outside", "\n".join(map(str, request.spans))),
         ("known" if request.kind == "outcome" else "shown", _pretty(request.payload)),
         ("asked", f"{_ago(request.requested_at)}, expires {_left(request.expires_at)}{unless}"),
         ("decides", _who(request)),

@@ -17,6 +17,9 @@ from interlock.context import CallContext
 Namespace = tuple[str, ...]
 """Labels from the widest to the narrowest; the tenant is not one of them."""
 
+KNOWLEDGE: Namespace = ("knowledge",)
+"""Namespace of the chunks of documents."""
+
 
 class _Data(BaseModel):
     model_config = ConfigDict(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from interlock.context import CallContext
 from interlock.errors import ConfigError
 from interlock.memory.contract import (
+    KNOWLEDGE,
     KnowledgePlan,
     KnowledgeReport,
     KnowledgeStep,
@@ -24,9 +25,6 @@ from interlock.memory.contract import (
     Search,
 )
 from interlock.memory.documents import chunks_of, read_file, read_folder
-
-KNOWLEDGE = ("knowledge",)
-"""Namespace of the chunks."""
 
 BATCH_STEPS = 20
 """Documents in one call of `apply`, where nobody says otherwise."""

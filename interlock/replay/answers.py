@@ -151,6 +151,7 @@ def _verdict(common: dict[str, Any], call: Call, result: Any) -> Step:
         rule=verdict.rule,
         ask=verdict.ask,
         totals=verdict.totals,
+        spans=verdict.spans,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.approvals.contract import DecisionAnswer
-from interlock.tools.contract import Ask, MatchedRule
+from interlock.tools.contract import Ask, MatchedRule, Span
 
 Ending = Literal["completed", "failed", "cancelled", "terminated", "timed_out", "continued_as_new"]
 
@@ -126,6 +126,8 @@ class Judged(_Call):
     """On what terms a person is asked, where the policy says."""
     totals: dict[str, Decimal] = Field(default_factory=dict)
     """Running totals as they were."""
+    spans: tuple[Span, ...] = Field(default=(), exclude_if=lambda spans: not spans)
+    """Where text from outside reached the arguments."""
 
 
 class Asked(_Step):

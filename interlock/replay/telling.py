@@ -84,7 +84,8 @@ def _model(step: kinds.ModelCalled) -> Told:
 
 def _verdict(step: kinds.Judged) -> Told:
     risk = f", risk {step.risk}" if step.risk else ""
-    return f"{step.tool}: {step.outcome}{risk}. {step.reason}", [("of", step.arguments)]
+    reached = [("outside", str(span)) for span in step.spans]
+    return f"{step.tool}: {step.outcome}{risk}. {step.reason}", [("of", step.arguments), *reached]
 
 
 def _asked(step: kinds.Asked) -> Told:

@@ -7,15 +7,15 @@ from contextvars import ContextVar
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from interlock.audit.contract import AuditEvent, BreakerRow
 from interlock.canonical import digest
 from interlock.context import CallContext
 from interlock.tools.throttle import Throttle
-from interlock.tools.values import Duration, Names
+from interlock.tools.values import Duration, Names, in_order, listed
 
 
 class Effect(StrEnum):
@@ -70,6 +70,13 @@ class Cache(BaseModel):
     """What `interlock cache forget` may name to forget them sooner."""
 
 
+Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+"""The name of a kind of text from outside."""
+
+Labels = Annotated[tuple[Label, ...], BeforeValidator(listed), AfterValidator(in_order)]
+"""One label or several; neither order nor repetition counts."""
+
+
 class ToolContract(BaseModel):
     """All that a workflow, a policy and a reviewer need to know of a tool, without its code."""
 
@@ -103,11 +110,40 @@ class ToolContract(BaseModel):
     """Whether the tool can say what happened to a call whose answer was lost."""
     local: bool = False
     """READ or PURE, without limits, under a second and free of secrets: runs as a local activity."""
+    labels: Labels = Field(default=(), exclude_if=lambda labels: not labels)
+    """Labels of its results: they hold text that others wrote. None: it is the deployment's own."""
 
     @property
     def version(self) -> str:
         """First 12 hex digits of the contract's digest: part of the agent's release."""
         return digest(self.model_dump(mode="json"))[:12]
+
+
+class Span(BaseModel):
+    """A value of an action that text from outside has, too."""
+
+    model_config = ConfigDict(frozen=True)
+
+    argument: str
+    """Path of the value in the arguments: 'account', 'address.city' or 'lines[0].sku'."""
+    label: str
+    """Of the text."""
+    source: str = ""
+    """Where the text came from: 'input', 'message ID', 'tool NAME [CALL ID]', or the path of an item
+    in memory."""
+    excerpt: str = ""
+    """The words around the value there."""
+    begin: int = 0
+    """Where in the excerpt the value begins, in characters."""
+    end: int = 0
+    """Where it ends."""
+
+    def __str__(self) -> str:
+        """Return it as one line for people, with the value in brackets."""
+        begin, end = self.begin, self.end
+        said = f"{self.excerpt[:begin]}[{self.excerpt[begin:end]}]{self.excerpt[end:]}"
+        parts = (self.argument, self.label, self.source, said if self.excerpt else "")
+        return ": ".join(part for part in parts if part)
 
 
 class MatchedRule(BaseModel):
@@ -168,6 +204,10 @@ class Verdict(BaseModel):
     """With outcome `ask`: the terms, where they differ from the deployment's own."""
     totals: dict[str, Decimal] = Field(default_factory=dict)
     """Running totals as they were when it was evaluated, by name."""
+    labels: tuple[str, ...] = Field(default=(), exclude_if=lambda labels: not labels)
+    """Labels of the text from outside that reached the arguments."""
+    spans: tuple[Span, ...] = Field(default=(), exclude_if=lambda spans: not spans)
+    """Where it reached them: the most telling ones, and one for each label at least."""
 
 
 class AskedAction(BaseModel):

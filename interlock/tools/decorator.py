@@ -6,7 +6,7 @@ Misuse is refused here, when the module is imported, and names the tool. Safe in
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
@@ -46,6 +46,7 @@ def tool(
     breaker: Breaker | None = ...,
     while_open: Literal["fail", "wait"] = ...,
     cache: Cache | None = ...,
+    labels: str | Sequence[str] = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -67,6 +68,7 @@ def tool(
     breaker: Breaker | None = ...,
     while_open: Literal["fail", "wait"] = ...,
     cache: Cache | None = ...,
+    labels: str | Sequence[str] = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -89,6 +91,7 @@ def tool(
     breaker: Breaker | None = None,
     while_open: Literal["fail", "wait"] = "fail",
     cache: Cache | None = None,
+    labels: str | Sequence[str] = (),
     local: bool | None = None,
     runs: str | None = None,
     reconcile: Function | str | None = None,
@@ -122,6 +125,9 @@ def tool(
             when the breaker lets it.
         cache: How long answers are kept for all processes of a machine, by tenant and arguments.
             PURE and READ only, and not for an implementation that takes `call`.
+        labels: What text its results bring that others wrote: 'web', 'mail'. A policy can be strict
+            with arguments that have such text. Default: none, as most tools read what is the
+            deployment's own; a field that customers fill in is not.
         local: Run as a local activity. Default: only PURE tools without throttle and concurrency.
         runs: 'module:attribute' of the implementation, loaded in the worker only; the decorated
             function then has nothing but a docstring.
@@ -146,6 +152,7 @@ def tool(
         breaker=breaker,
         while_open=while_open,
         cache=cache,
+        labels=labels,
         local=local,
         runs=runs,
         reconcile=reconcile,
@@ -169,6 +176,7 @@ class _Terms:
     breaker: Breaker | None
     while_open: Literal["fail", "wait"]
     cache: Cache | None
+    labels: str | Sequence[str]
     local: bool | None
     runs: str | None
     reconcile: Function | str | None
@@ -225,6 +233,7 @@ class _Terms:
                 cache=self.cache,
                 reconciles=self.reconcile is not None,
                 local=local,
+                labels=tuple([self.labels] if isinstance(self.labels, str) else self.labels),
             )
         except ValidationError as error:
             wrong = " ".join(

@@ -59,11 +59,13 @@ def matches(patterns: Iterable[str], name: str) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
+    """Return one text as a list of it, and anything else as it is."""
     return [value] if isinstance(value, str) else value
 
 
-def _ordered(values: tuple[str, ...]) -> tuple[str, ...]:
+def in_order(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return each of some texts once, sorted."""
     return tuple(sorted(set(values)))
 
 
@@ -74,7 +76,7 @@ Duration = Annotated[
 
 Names = Annotated[
     tuple[str, ...],
-    BeforeValidator(_listed),
-    AfterValidator(_ordered),
+    BeforeValidator(listed),
+    AfterValidator(in_order),
 ]
 """One text or a list of texts; neither order nor repetition counts."""

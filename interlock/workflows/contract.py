@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.approvals.contract import ApprovalRequest, Rejudged
+from interlock.approvals.contract import ApprovalRequest, OutsideText, Rejudged
 from interlock.tools.contract import Ask, Grant, Verdict
 
 RunState = Literal["running", "waiting", "idle", "completed", "failed", "cancelled"]
@@ -106,6 +106,8 @@ class RunTerms(_Data):
     """Tools whose calls book a turn before they are made."""
     require_signature: bool = Field(default=False, exclude_if=lambda required: not required)
     """Only signed decisions count."""
+    labels: bool = Field(default=False, exclude_if=lambda labels: not labels)
+    """The policy judges by labels: the run keeps text from outside and looks for it in arguments."""
 
 
 class OpenRun(_Data):
@@ -191,6 +193,8 @@ class Carried(_Data):
     refusals: int
     turn_open: bool
     """Whether the graph stopped in the middle of a turn."""
+    outside: tuple[OutsideText, ...] = Field(default=(), exclude_if=lambda texts: not texts)
+    """Text from outside that the run has seen, oldest first."""
     first_opened_at: datetime
 
 

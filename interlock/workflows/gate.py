@@ -15,7 +15,7 @@ from interlock.approvals.grants import grant_of
 from interlock.approvals.tiers import asked_tiers
 from interlock.canonical import digest as digest_of
 from interlock.errors import ApprovalExpired
-from interlock.tools.contract import Ask, Grant, Risk, Verdict
+from interlock.tools.contract import Ask, Grant, Risk, Span, Verdict
 from interlock.workflows.reminding import remind
 from interlock.workflows.run import Run
 from interlock.workflows.search import RISK, STATUS
@@ -48,6 +48,7 @@ class Gate:
         arguments: dict[str, Any] | None = None,
         payload: Any = None,
         terms: Ask | None = None,
+        spans: tuple[Span, ...] = (),
     ) -> ApprovalRequest:
         """Make a request that waits for as long as its terms say, or else those of the run.
 
@@ -76,6 +77,7 @@ class Gate:
             lineage=self._run.lineage,
             barred=self._run.barred,
             tiers=tiers,
+            spans=spans,
         )
 
     def _free_id(self, stem: str) -> str:

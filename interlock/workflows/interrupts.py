@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from langchain_core.messages import AIMessage
 from langgraph.types import Interrupt
 
+from interlock.approvals.labels import shown
 from interlock.canonical import digest, jsonable
 from interlock.errors import ActionDenied, ApprovalExpired, BadArguments
 from interlock.tools.contract import Risk
@@ -160,11 +161,12 @@ class Interrupts:
             policy=self._run.terms.policy,
             allowed=action.allowed,
             is_early=True,
+            spans=shown(self._run.spans(arguments) or ()),
         )
         if tool is None or action.name in self._run.terms.judged_with_call:
             return asked
         verdict = await self._review.judge_early(tool, arguments)
-        asked = asked._replace(risk=verdict.risk, policy=verdict.policy)
+        asked = asked._replace(risk=verdict.risk, policy=verdict.policy, spans=verdict.spans)
         if verdict.outcome != "ask":
             return asked
         return asked._replace(why=f"{action.why} {verdict.reason}", terms=verdict.ask)

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from interlock.approvals.labels import DOCUMENT, MEMORY
 from interlock.errors import InterlockError
-from interlock.memory.contract import MemoryAnswers, MemoryBatch, MemoryOp, Put
+from interlock.memory.contract import (
+    KNOWLEDGE,
+    MemoryAnswers,
+    MemoryBatch,
+    MemoryItem,
+    MemoryOp,
+    Put,
+)
 from interlock.workflows import calls
 from interlock.workflows.run import Run
 
@@ -28,7 +38,7 @@ class MemoryDoor:
         batch = MemoryBatch(ops=ops, context=self._run.context())
         names = ", ".join(dict.fromkeys(op.op for op in ops))
         try:
-            return await calls.memory(
+            answers = await calls.memory(
                 batch,
                 summary=f"memory {names} [{batch.context.node}]",
                 local=not any(isinstance(op, Put) for op in ops),
@@ -36,3 +46,13 @@ class MemoryDoor:
         except InterlockError as error:
             self._run.blame(error, "memory", [op.model_dump(mode="json") for op in ops])
             raise
+        for answer in answers.answers:
+            self._keep(answer)
+        return answers
+
+    def _keep(self, answer: Any) -> None:
+        """Take note of items: each was written at another time, or by somebody else."""
+        for item in answer if isinstance(answer, list) else [answer]:
+            if isinstance(item, MemoryItem):
+                label = DOCUMENT if item.namespace[:1] == KNOWLEDGE else MEMORY
+                self._run.keep_outside(label, "/".join((*item.namespace, item.key)), item.value)

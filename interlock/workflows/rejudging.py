@@ -22,7 +22,12 @@ async def rejudge(run: Run) -> tuple[Rejudged, ...]:
 
 async def _rejudge(run: Run, request: ApprovalRequest) -> Rejudged:
     context = run.context().model_copy(update={"node": request.node})
-    asked = JudgeRequest(tool=request.tool, arguments=request.arguments, context=context)
+    asked = JudgeRequest(
+        tool=request.tool,
+        arguments=request.arguments,
+        context=context,
+        spans=run.spans(request.arguments),
+    )
     try:
         verdict = await calls.judge(asked, summary=f"verdict on {request.tool} again")
     except InterlockError as error:  # what only the graph can carry out, for example

@@ -8,7 +8,7 @@ from interlock.approvals.contract import ApprovalRequest, Decision, JudgeRequest
 from interlock.approvals.desk import Cast, Ruling
 from interlock.approvals.edits import counts_for, is_enough, told_of_edit
 from interlock.errors import ActionDenied, ApprovalExpired
-from interlock.tools.contract import Ask, AskedAction, Risk, Verdict, action_digest
+from interlock.tools.contract import Ask, AskedAction, Risk, Span, Verdict, action_digest
 from interlock.tools.definition import Tool
 from interlock.workflows import calls
 from interlock.workflows.contract import Granted
@@ -32,6 +32,7 @@ class Action(NamedTuple):
     terms: Ask | None = None
     is_early: bool = False
     """Nobody makes the call yet: whoever does judges it, too, in their node."""
+    spans: tuple[Span, ...] = ()
 
     @property
     def asked_on(self) -> Ask:
@@ -81,7 +82,12 @@ class Review:
         return _not_denied(name, await self._verdict(name, arguments))
 
     async def _verdict(self, name: str, arguments: dict[str, Any]) -> Verdict:
-        request = JudgeRequest(tool=name, arguments=arguments, context=self._run.context())
+        request = JudgeRequest(
+            tool=name,
+            arguments=arguments,
+            context=self._run.context(),
+            spans=self._run.spans(arguments),
+        )
         return await calls.judge(request, summary=f"verdict on {name}")
 
     def digest(self, name: str, arguments: dict[str, Any], policy: str) -> str:
@@ -141,6 +147,7 @@ class Review:
             tool=action.name,
             arguments=action.arguments,
             terms=action.terms,
+            spans=action.spans,
         )
 
     async def _ruled(
@@ -166,7 +173,11 @@ class Review:
             known.judged(action.call_id, action.name, action.arguments, verdict)
         _not_denied(action.name, verdict)
         return action._replace(
-            why=verdict.reason, risk=verdict.risk, policy=verdict.policy, terms=verdict.ask
+            why=verdict.reason,
+            risk=verdict.risk,
+            policy=verdict.policy,
+            terms=verdict.ask,
+            spans=verdict.spans,
         )
 
     async def _edited(self, action: Action, arguments: dict[str, Any]) -> tuple[Action, bool]:
@@ -184,6 +195,7 @@ class Review:
             risk=verdict.risk,
             policy=verdict.policy,
             terms=verdict.ask,
+            spans=verdict.spans,
         )
         return edited, verdict.outcome == "ask"
 

@@ -9,11 +9,13 @@ from typing import Any
 from temporalio import workflow
 
 from interlock.approvals.desk import Desk
+from interlock.approvals.labels import Outside
 from interlock.audit.contract import AuditEvent, EventKind
 from interlock.canonical import digest
 from interlock.context import CallContext
 from interlock.errors import InterlockError, LimitReached, NotSerializable
 from interlock.models.contract import ModelAnswer
+from interlock.tools.contract import Span
 from interlock.workflows.contract import Carried, RunRequest, RunTerms, Usage
 from interlock.workflows.logical_calls import LogicalCalls
 from interlock.workflows.recording import Recorder, current_node
@@ -54,6 +56,7 @@ class Run:
         self.refusals = carried.refusals if carried else 0
         self.logical_calls = LogicalCalls(carried)
         self.offered = dict.fromkeys(carried.offered) if carried else {}
+        self.outside = Outside(carried.outside if carried else ())
         self.outbox: list[AuditEvent] = []
         self.cancelled = False
         self._model_calls = carried.model_calls if carried else 0
@@ -78,6 +81,15 @@ class Run:
         """
         if self.is_cancelled:
             raise asyncio.CancelledError("the run was cancelled")
+
+    def keep_outside(self, label: str, source: str, value: Any) -> None:
+        """Take note of text that came from outside, where the policy judges by it."""
+        if self.terms.labels:
+            self.outside.keep(label, source, value)
+
+    def spans(self, arguments: dict[str, Any]) -> tuple[Span, ...] | None:
+        """Return where text from outside reached arguments; None when none is kept."""
+        return self.outside.spans(arguments) if self.terms.labels else None
 
     def begin_turn(self) -> None:
         """Begin to count the steps of a turn, however many runs it takes."""
@@ -197,6 +209,7 @@ class Run:
             turn_open=turn_open,
             first_opened_at=self.opened_at,
             offered=tuple(self.offered),
+            outside=self.outside.carry(),
             **self.logical_calls.carry(now),
         )
 

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NoReturn
 
+from langchain_core.messages import BaseMessage
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from interlock.approvals.labels import CALLER
 from interlock.audit.contract import AuditBatch, AuditEvent
 from interlock.context import CallContext
 from interlock.errors import InterlockError
@@ -69,6 +71,7 @@ class Session:
             await self._turn_away(data, error)
             raise
         run = self._run = await self._open(request)
+        _keep_input(run, start or {})
         host = self._host = Host(run, runtime, self._history_is_long)
         await self.mailbox.open(run)
         writer = asyncio.create_task(self._write_audit(run))
@@ -151,6 +154,7 @@ class Session:
         while run.request.conversation and await self._next_message(run):
             messages = [from_json(message) for message in run.messages]
             run.messages.clear()
+            _keep_input(run, {"messages": messages})
             self._set_state("running")
             turn = await host.turn({"messages": messages})
             await self._continue_if_stopped(run, host, turn)
@@ -263,6 +267,16 @@ class Session:
     def usage(self) -> Usage:
         """Return what the run has used."""
         return self._run.usage if self._run else Usage()
+
+
+def _keep_input(run: Run, given: dict[str, Any]) -> None:
+    """Take note of what a caller says: each message, and all other input, is text from outside."""
+    for name, value in given.items():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, BaseMessage):
+                run.keep_outside(CALLER, f"message {item.id}", item.content)
+            else:
+                run.keep_outside(CALLER, f"input.{name}", item)
 
 
 def _lineage() -> str:

@@ -14,6 +14,7 @@ from interlock.errors import (
     InterlockError,
     ModelMistake,
     OutcomeUnknown,
+    ToolError,
     UnknownTool,
 )
 from interlock.tools.contract import (
@@ -94,6 +95,8 @@ class ToolDoor:
         except InterlockError as error:
             if isinstance(error, ModelMistake):
                 self._run.count_mistake(error.message)
+            if isinstance(error, ModelMistake | ToolError):
+                self._keep(tool, call_id, error.message)
             self._run.blame(error, "tool", arguments, tool=name)
             raise
         finally:
@@ -163,6 +166,7 @@ class ToolDoor:
                 policy=verdict.policy,
                 allowed=_ACTION_VERBS,
                 terms=verdict.ask,
+                spans=verdict.spans,
             )
             given = _allowed(name, await self._review.decide(action))
             self._run.logical_calls.grant(call_id, digest, given)
@@ -172,7 +176,7 @@ class ToolDoor:
         while outcome.status == "unknown":
             call = await self._ask_what_happened(tool, call, outcome)
             outcome = await self._make(tool, call)
-        return self._result(call, outcome)
+        return self._result(tool, call, outcome)
 
     async def _make(self, tool: Tool, call: ToolCall) -> ToolOutcome:
         await self._wait_for_turn(call)
@@ -222,9 +226,15 @@ class ToolDoor:
             }
         )
 
-    def _result(self, call: ToolCall, outcome: ToolOutcome) -> Any:
+    def _keep(self, tool: Tool, call_id: str, answer: Any) -> None:
+        """Take note of what a tool answered, if others wrote it."""
+        for label in tool.contract.labels:
+            self._run.keep_outside(label, f"tool {tool.contract.name} [{call_id}]", answer)
+
+    def _result(self, tool: Tool, call: ToolCall, outcome: ToolOutcome) -> Any:
         if outcome.status == "done":
             self._run.count_tool()
+            self._keep(tool, call.call_id, outcome.result)
         return result_of(call, outcome)
 
 

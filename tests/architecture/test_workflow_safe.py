@@ -25,6 +25,7 @@ SAFE = (
     "interlock/approvals/edits.py",
     "interlock/approvals/grants.py",
     "interlock/approvals/identity.py",
+    "interlock/approvals/labels.py",
     "interlock/approvals/people.py",
     "interlock/approvals/policy.py",
     "interlock/approvals/tiers.py",
