@@ -13,7 +13,7 @@ from tests.unit.approvals.rules import loaded, paying, refund
 TOTALS = "totals:\n  today: {tool: refund, sum: args.amount, per: subject, window: 24h}\n"
 FIELDS = (
     "Allowed: args.amount, args.order, args.priority, args.reason, context.agent, context.node, "
-    "context.subject, context.tenant, risk"
+    "context.subject, context.tenant, labels, risk"
 )
 KEYS = "Allowed: agent, effect, labels, name, risk, subject, tenant, then, tool, when."
 
@@ -119,10 +119,9 @@ MISTAKES = [
         "2:7: 'on_timeout' is not known here. Allowed: deadline, escalate_to, quorum, remind_every, "
         "who.",
     ),
-    # What nothing acts on yet.
     (
         "rules:\n  - {name: a, labels: web, then: ask}",
-        "2:23: rule 'a': 'labels' is not enforced yet",
+        "2:23: rule 'a': no label matches 'web'. Allowed: caller, document, memory.",
     ),
     # Conditions.
     (
