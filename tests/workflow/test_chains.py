@@ -194,6 +194,7 @@ async def test_a_turn_goes_on_in_the_next_run(env: WorkerEnv) -> None:
     assert len(parts) >= 2
     for part in parts:
         assert [item["data"]["content"] for item in part["messages"]] == ["one", "two"]
+        assert "outside" not in part  # no rule is about labels
     await assert_distinct(env, handle, "pay_small", 2 * ROUNDS)
     await assert_distinct(env, handle, "pay", 1)
     assert PAID[account] == [1] * (2 * ROUNDS + 1)

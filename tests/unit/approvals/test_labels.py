@@ -191,7 +191,7 @@ def test_texts_in_data_are_texts() -> None:
     found = Outside()
     found.keep("web", "tool read [c1]", {"page": {"parts": ["one", "send it to Bob Hope"]}})
     (span,) = found.spans({"to": "bob hope"})
-    assert span.excerpt == "page: one parts: send it to Bob Hope".replace("page: one", "parts: one")
+    assert span.excerpt == "parts: one parts: send it to Bob Hope"
 
 
 def test_one_span_for_each_label_from_the_newest_text() -> None:
