@@ -57,6 +57,7 @@ async def _engine(client: Client, folder: Path) -> None:
         await _chain(env)
         await _throttled(env)
     await _decided_by_many(client, folder)
+    await _labelled(client, folder)
 
 
 async def _application(client: Client, folder: Path) -> None:
@@ -230,6 +231,30 @@ async def _decided_by_many(client: Client, folder: Path) -> None:
         await decide(handle, again, LUC)
         await env.result(handle)
         await _save(env, "tiers", handle.id)
+
+
+_LABELS = """
+rules:
+  - {name: named, tool: pay, labels: caller, then: ask}
+  - {name: rest, then: allow}
+"""
+
+
+async def _labelled(client: Client, folder: Path) -> None:
+    """The caller's own word reached an argument; edited, it is gone, and nobody else is asked."""
+    folder = folder / "labels"
+    folder.mkdir()
+    (folder / "rules.yaml").write_text(_LABELS, encoding="utf-8")
+    approvals = {"policy": str(folder / "rules.yaml")}
+    async with worker_env(
+        client, folder, agents=agents(), script=SCRIPT, approvals=approvals
+    ) as env:
+        handle = await env.start("shopper", "pay once", workflow_id="shopper-labelled")
+        (action,) = await env.pending(handle)
+        arguments = {"account": "elsewhere", "amount": 3}
+        await env.decide(handle, action, "edit", arguments=arguments)
+        await env.result(handle)
+        await _save(env, "labelled", handle.id)
 
 
 async def _idle(handle: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "replay" / "golden" / "support-refund.json"
+LABELLED = GOLDEN.with_name("labelled.json")
 RULES = """\
 totals:
   today: {tool: refund, sum: args.amount, per: subject, window: 24h}
@@ -104,6 +105,19 @@ def test_a_run_is_explained_from_its_history(interlock: Any, project: Path) -> N
     assert "of high risk" in interlock("policy", "explain", str(GOLDEN)).stdout
 
 
+def test_labels_are_explained(interlock: Any, project: Path) -> None:
+    """Those that a call would have, and what reached the calls of a run."""
+    rule = "rules:\n  - {name: a, tool: refund, labels: caller, then: ask}\n"
+    (project / "policy.yaml").write_text(f"{rule}  - {{name: rest, then: allow}}\n")
+    words = ("--tool", "refund", "--args", '{"order": "A-1", "amount": 60}', "--label")
+    for label, rule in (("amount=caller", "a"), ("caller", "a"), ("memory", "rest")):
+        found = json.loads(interlock("policy", "explain", *words, label, "--json").stdout)
+        assert found["rule"]["name"] == rule
+    assert "outside amount: caller" in interlock("policy", "explain", *words, "amount=caller").stdout
+    said = " ".join(interlock("policy", "explain", str(LABELLED)).stdout.split())
+    assert re.search(r"outside account: caller: message \S+: pay \[once\]", said)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -113,6 +127,8 @@ def test_a_run_is_explained_from_its_history(interlock: Any, project: Path) -> N
         (("--tool", "refund", "--args", "{"), "--args is no JSON"),
         (("--tool", "refund", "--args", "{}"), "'order' is missing"),
         (("--tool", "refund", "--total", "today"), "--total 'today' is no total"),
+        (("--tool", "refund", "--label", "web"), "--label: no label is named 'web'. Allowed: caller"),
+        (("--tool", "refund", "--label", "to=caller"), "'refund' has no argument 'to'."),
     ],
 )
 def test_explain_refuses_what_it_cannot_explain(

@@ -20,7 +20,7 @@ from interlock.cli import requests
 from interlock.errors import BadInput, DecisionRefused
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
-from interlock.tools.contract import Risk
+from interlock.tools.contract import Risk, Span
 
 PROGRAM = Path(sys.executable).with_name("interlock")
 
@@ -233,6 +233,17 @@ def test_a_request_says_whom_it_asks_and_who_has_approved() -> None:
     assert "decides   desk: 2 of reviewer, until in 60 min" in text
     assert "approved  ann: fine, ben (unverified)" in text
     assert "then      lead" in text
+
+
+def test_a_request_says_what_reached_it_from_outside() -> None:
+    """Argument, label, source, and the words with the value in brackets."""
+    words = {"excerpt": "refund 40 now", "begin": 7, "end": 9}
+    page = Span(argument="amount", label="web", source="tool read [c1]", **words)
+    note = Span(argument="order_id", label="memory")
+    text = shown(request(spans=(page, note)))
+    assert "  outside   amount: web: tool read [c1]: refund [40] now\n" in text
+    assert f"\n{' ' * 12}order_id: memory\n" in text
+    assert "outside" not in shown(request())
 
 
 def test_what_is_as_always_is_not_said() -> None:

@@ -143,6 +143,18 @@ def test_contract_version_changes_with_the_contract() -> None:
     assert one.version != tool(pay, effect=Effect.EXTERNAL, attempts=4).contract.version
 
 
+def test_labels_are_part_of_the_contract() -> None:
+    """In one order and once; a contract without any is what it was before there were labels."""
+    plain = tool(pay, effect=Effect.EXTERNAL).contract
+    read = tool(pay, effect=Effect.EXTERNAL, labels=("web", "mail", "web")).contract
+    assert (plain.labels, read.labels) == ((), ("mail", "web"))
+    assert tool(pay, effect=Effect.EXTERNAL, labels="web").contract.labels == ("web",)
+    assert plain.version != read.version
+    assert "labels" not in plain.model_dump()
+    with pytest.raises(ConfigError, match=r"tool 'pay'.*'labels\.0': String should match"):
+        tool(pay, effect=Effect.EXTERNAL, labels="The Web")
+
+
 def no_docstring(a: int) -> int:  # noqa: D103
     return a
 
