@@ -182,7 +182,7 @@ def test_the_page_can_be_followed(
     (tmp_path / "policy.yaml").write_text(rules)
     (tmp_path / "policy_test.yaml").write_text(cases)
     done = interlock("policy", "test")
-    assert (done.exit_code, done.stdout.partition(".")[0]) == (0, "3 cases, 0 failed")
+    assert (done.exit_code, done.stdout.partition(".")[0]) == (0, "4 cases, 0 failed")
 
     module = f"policies_{tmp_path.name.replace('-', '_')}"
     (tmp_path / f"{module}.py").write_text(code)
