@@ -55,7 +55,6 @@ class Case(_Data):
     rule: str | None = None
     """The rule that should match; not compared when it is left out."""
 
-
     @property
     def spans(self) -> tuple[Span, ...]:
         """The labels, each where it reached the arguments."""

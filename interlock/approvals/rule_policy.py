@@ -233,7 +233,9 @@ class _Checked:
         known = known_labels(self._tools.values())
         for pattern in rule.labels:
             if not any(matches([pattern], label) for label in known):
-                text = f"rule {rule.name!r}: no label matches {pattern!r}. {allowed(pattern, known)}"
+                text = (
+                    f"rule {rule.name!r}: no label matches {pattern!r}. {allowed(pattern, known)}"
+                )
                 yield Mistake(self._document.place(("rules", index, "labels")), text)
 
     def _tiers(self) -> Iterator[Mistake]:

@@ -15,6 +15,7 @@ from interlock.errors import (
     ModelMistake,
     OutcomeUnknown,
     ToolError,
+    ToolRetry,
     UnknownTool,
 )
 from interlock.tools.contract import (
@@ -95,7 +96,7 @@ class ToolDoor:
         except InterlockError as error:
             if isinstance(error, ModelMistake):
                 self._run.count_mistake(error.message)
-            if isinstance(error, ModelMistake | ToolError):
+            if isinstance(error, ToolRetry | ToolError):
                 self._keep(tool, call_id, error.message)
             self._run.blame(error, "tool", arguments, tool=name)
             raise

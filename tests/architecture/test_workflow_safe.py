@@ -23,6 +23,7 @@ SAFE = (
     "interlock/workflows/*.py",
     "interlock/approvals/desk.py",
     "interlock/approvals/edits.py",
+    "interlock/approvals/finding.py",
     "interlock/approvals/grants.py",
     "interlock/approvals/identity.py",
     "interlock/approvals/labels.py",

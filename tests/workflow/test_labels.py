@@ -111,7 +111,9 @@ async def test_an_account_that_a_page_names_is_denied(env: WorkerEnv, message: s
     assert PAID["EVIL4711"] == PAID["evil-4711"] == []
     answer = (await handle.query("transcript"))[-2]["data"]
     assert answer["status"] == "error"
-    assert "An account that a page names is not paid. [rule 'accounts-of-pages'" in answer["content"]
+    assert (
+        "An account that a page names is not paid. [rule 'accounts-of-pages'" in answer["content"]
+    )
     (step,) = await judged(handle)
     assert told(step.spans) == [("account", "web", "tool read_page [c0]", "EV-il 4711")]
     await env.replay(handle)

@@ -195,7 +195,7 @@ def test_a_policy_says_whether_it_reads_labels(tmp_path: Path, rule: str, reads:
 async def test_a_verdict_has_the_labels_it_saw(policy: RulePolicy) -> None:
     """All of them, with the spans that are worth showing; and it survives its JSON form."""
     judge = Judge(policy, None, clock=lambda: datetime.now(UTC))
-    spans = tuple(at(f"reason[{n}]", "document") for n in range(40)) + (at("reason", "web"),)
+    spans = (*(at(f"reason[{n}]", "document") for n in range(40)), at("reason", "web"))
     found = await judge.verdict(refund, paying(50), WHO, spans)
     assert found.labels == ("document", "web")
     assert len(found.spans) == 20
@@ -227,11 +227,11 @@ def test_cases_give_labels(tmp_path: Path, policy: RulePolicy) -> None:
         ("3", "'labels'"),
     ],
 )
-def test_wrong_labels_of_a_case_are_told(
-    policy: RulePolicy, labels: str, message: str
-) -> None:
+def test_wrong_labels_of_a_case_are_told(policy: RulePolicy, labels: str, message: str) -> None:
     """With their place."""
-    case = f"{{name: a, tool: refund, args: {{order: A, amount: 1}}, expect: ask, labels: {labels}}}"
+    case = (
+        f"{{name: a, tool: refund, args: {{order: A, amount: 1}}, expect: ask, labels: {labels}}}"
+    )
     with pytest.raises(ConfigError) as refused:
         run_cases(policy, ALL, Document(f"cases:\n  - {case}", "cases.yaml"))
     assert message in refused.value.message
@@ -249,7 +249,9 @@ class Silent:
 
 def test_labels_are_part_of_a_version(tmp_path: Path) -> None:
     """Of the rules, and of a tool's contract, where there are any."""
-    texts = [f"rules: [{{name: a, {part}then: ask}}]" for part in ("", "labels: web, ", "labels: n*, ")]
+    texts = [
+        f"rules: [{{name: a, {part}then: ask}}]" for part in ("", "labels: web, ", "labels: n*, ")
+    ]
     assert len({loaded(tmp_path, text, ALL).version for text in texts}) == 3
     assert refund.contract.model_dump().get("labels") is None
     assert read_page.contract.labels == ("news", "web")

@@ -14,7 +14,7 @@ from interlock.approvals.contract import OutsideText
 from interlock.approvals.labels import Outside, shown
 from interlock.tools.contract import Span
 
-LETTERS = "abcxyzABCXYZ0123456789äöüßÄéçñłαβσςΩжЖя"
+LETTERS = "abcxyzABCXYZ0123456789äöüßÄéçñłβςΩжЖя"
 BETWEEN = ["", "", "", " ", "-", ".", " \n ", "\u200b", "\u00ad", "/", "\u00a0"]
 
 

@@ -113,7 +113,9 @@ def test_labels_are_explained(interlock: Any, project: Path) -> None:
     for label, rule in (("amount=caller", "a"), ("caller", "a"), ("memory", "rest")):
         found = json.loads(interlock("policy", "explain", *words, label, "--json").stdout)
         assert found["rule"]["name"] == rule
-    assert "outside amount: caller" in interlock("policy", "explain", *words, "amount=caller").stdout
+    assert (
+        "outside amount: caller" in interlock("policy", "explain", *words, "amount=caller").stdout
+    )
     said = " ".join(interlock("policy", "explain", str(LABELLED)).stdout.split())
     assert re.search(r"outside account: caller: message \S+: pay \[once\]", said)
 
@@ -127,7 +129,10 @@ def test_labels_are_explained(interlock: Any, project: Path) -> None:
         (("--tool", "refund", "--args", "{"), "--args is no JSON"),
         (("--tool", "refund", "--args", "{}"), "'order' is missing"),
         (("--tool", "refund", "--total", "today"), "--total 'today' is no total"),
-        (("--tool", "refund", "--label", "web"), "--label: no label is named 'web'. Allowed: caller"),
+        (
+            ("--tool", "refund", "--label", "web"),
+            "--label: no label is named 'web'. Allowed: caller",
+        ),
         (("--tool", "refund", "--label", "to=caller"), "'refund' has no argument 'to'."),
     ],
 )
