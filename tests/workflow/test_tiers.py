@@ -51,6 +51,7 @@ tiers:
 RULES = """
 rules:
   - {name: free, tool: pay_small, then: allow}
+  - {name: named, tool: pay, labels: caller, when: "args.amount == 55", then: {ask: {tier: lead}}}
   - {name: never, tool: pay, when: "args.amount > 900", then: {deny: Too much.}}
   - {name: ladder, tool: pay, when: "args.amount > 100", then: {ask: {tier: desk}}}
   - {name: default, tool: pay, when: "args.amount > 50", then: {ask: {tier: lead, on_timeout: allow}}}
@@ -86,6 +87,7 @@ NAMES: dict[str, tuple[int, ...]] = {
     "edited by both": (108,),
     "denied by one": (901,),
     "by node": (39,),
+    "named aloud": (55,),
 }
 
 
@@ -236,6 +238,18 @@ async def test_what_the_policy_allows_when_nobody_decides(world: World) -> None:
         ("expired", "", timedelta(days=2) + HOUR),
         ("approve", "", timedelta(days=2) + HOUR),
     ]
+
+
+async def test_what_reached_a_call_is_known_as_long_as_it_waits(world: World) -> None:
+    """Also when the worker forgot the run meanwhile; the deadline holds as for any other request."""
+    handle, action = await asked(world, "named aloud")
+    (span,) = action.spans
+    assert (span.argument, span.label) == ("account", "caller")
+    await world.server.sleep(30 * MINUTE)
+    (later,) = await waiting(world, handle)
+    assert later.spans == action.spans
+    await world.server.sleep(timedelta(days=3))
+    assert await paid_after(world, handle, "named aloud") == []
 
 
 async def test_a_wait_of_months_is_a_small_history(world: World) -> None:
