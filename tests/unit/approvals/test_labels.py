@@ -149,7 +149,8 @@ def test_another_number_is_not_found(one: int, other: int) -> None:
         ("999.50", "999", False),
         ("8900", "89.00", False),
         ("-250", -250, True),
-        ("1e400 and 10", "1e400", False),
+        ("1e400 and 10", "1e400", True),  # too large for a number: text
+        ("one and 10", "1e1", True),
         ("NaN and Infinity", "Infinity", True),  # a word, and no number
     ],
 )
