@@ -103,7 +103,7 @@ class Document:
     def _mistake(self, item: Any, model: type[BaseModel]) -> Mistake:
         # pydantic names a key of a dict by '[key]' behind it; no key of ours is called that.
         loc = tuple(part for part in item["loc"] if part != "[key]")
-        name = next((part for part in reversed(loc) if isinstance(part, str)), self.name)
+        name = next((part for part in reversed(loc) if part and isinstance(part, str)), self.name)
         if item["type"] == "extra_forbidden":
             known = _fields_at(model, loc[:-1])
             return Mistake(self._key(loc), f"{name!r} is not known here. {allowed(name, known)}")

@@ -222,7 +222,7 @@ def test_cases_give_labels(tmp_path: Path, policy: RulePolicy) -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("wbe", "cases.yaml:2:67: no label is named 'wbe'. Allowed: caller, document, memory, "),
+        ("wbe", "cases.yaml:2:79: no label is named 'wbe'. Allowed: caller, document, memory, "),
         ("{amuont: web}", "'refund' has no argument 'amuont'. Allowed: amount, order, priority, "),
         ("3", "'labels'"),
     ],
