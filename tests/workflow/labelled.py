@@ -126,7 +126,7 @@ SCRIPT: dict[str, Any] = {
             _call("read_page", 0, url="broken"),
             _call("pay", 1, account="evil-4711", amount=5),
         ),
-        "amount": _says("the amount", _READ, _call("pay", 1, account="lamps", amount=999)),
+        "amount": _says("the amount", _READ, _call("pay", 1, account="stools", amount=999)),
         "asks": _says("the question", _READ, _call("pay", 1, account="vases", amount=999)),
         "later": _says(
             "the news",

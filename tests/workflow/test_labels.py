@@ -161,7 +161,7 @@ async def test_a_new_policy_sees_the_same_labels(
     answer = await handle.execute_update("rejudge")
     assert [item["outcome"] for item in answer["requests"]] == ["denied"]
     assert (await env.result(handle)).reply == "Done."
-    assert PAID["lamps"] == []
+    assert PAID["stools"] == []
     await env.replay(handle)
 
 

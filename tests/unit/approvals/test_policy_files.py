@@ -218,7 +218,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     assert [line.partition(" ")[0] for line in refused.value.message.splitlines()] == [
         "policy.yaml:2:21:",
         "policy.yaml:3:35:",
-        "policy.yaml:3:69:",
+        "policy.yaml:3:67:",
     ]
 
 
