@@ -153,7 +153,7 @@ async def test_a_new_policy_sees_the_same_labels(
     handle = await env.start("reader", "the amount")
     await env.pending(handle)
     stricter = tmp_path / "rules.yaml"
-    denied = "{name: no, tool: pay, when: \"'web' in labels.amount\", then: {deny: Not by a page.}}"
+    denied = "{name: stricter, tool: pay, when: \"'web' in labels.amount\", then: {deny: Not by a page.}}"
     stricter.write_text(f"rules:\n  - {denied}\n", encoding="utf-8")
     contracts = [tool.contract for tool in env.app.tools.values()]
     policy = load_rules(stricter, contracts)
