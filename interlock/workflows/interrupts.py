@@ -166,7 +166,7 @@ class Interrupts:
         if tool is None or action.name in self._run.terms.judged_with_call:
             return asked
         verdict = await self._review.judge_early(tool, arguments)
-        asked = asked._replace(risk=verdict.risk, policy=verdict.policy, spans=verdict.spans)
+        asked = asked._replace(risk=verdict.risk, policy=verdict.policy)
         if verdict.outcome != "ask":
             return asked
         return asked._replace(why=f"{action.why} {verdict.reason}", terms=verdict.ask)
