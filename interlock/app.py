@@ -38,6 +38,7 @@ from interlock.models.gateway import ModelGateway
 from interlock.models.local import LocalModels
 from interlock.models.providers import Providers
 from interlock.models.transcripts import TranscriptStore
+from interlock.notifying.opening import open_notifier
 from interlock.observing import AuditObserver
 from interlock.policies import deployed_policy
 from interlock.registry import load, load_all
@@ -147,6 +148,7 @@ class App:
                 self._keys, require_signature=settings.approvals.require_signature
             ),
         )
+        self._notifier = await self._stack.enter_async_context(open_notifier(settings))
         self.effects = SqlEffects(self.database)
         self._policy_activities = PolicyActivities(
             self.tools, self.policy, observer, effects=self.effects, clock=_now
@@ -243,6 +245,7 @@ class App:
             turns=self._by_turns(),
             require_signature=approvals.require_signature,
             labels=self._policy_activities.judges_by_labels(),
+            notify=bool(self.settings.notify),
         )
 
     def _judged_with_call(self, agent: str) -> tuple[str, ...]:
@@ -272,7 +275,7 @@ class App:
     def activities(self) -> list[Activity]:
         """Return the activities of the workflow queue."""
         memory = MemoryActivities(self.memory, self.knowledge_folders())
-        decisions = DecisionActivities(self._keys)
+        decisions = DecisionActivities(self._keys, self._notifier)
         return [
             self.open_run,
             self.seed,

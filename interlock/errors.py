@@ -53,6 +53,7 @@ The tree::
         ├── DatabaseUnreachable DATABASE_UNREACHABLE
         ├── PayloadMissing      PAYLOAD_MISSING
         ├── ActivityFailed      ACTIVITY_FAILED
+        ├── NotTold             NOT_TOLD
         ├── Throttled           THROTTLED
         └── LedgerConflict      LEDGER_CONFLICT
 
@@ -428,6 +429,13 @@ class ActivityFailed(OperatorError):
     """An activity timed out, was lost with its worker, or raised what nobody expects."""
 
     code = "ACTIVITY_FAILED"
+    retryable = True
+
+
+class NotTold(OperatorError):
+    """A channel did not take a message about a request. The request waits all the same."""
+
+    code = "NOT_TOLD"
     retryable = True
 
 

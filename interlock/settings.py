@@ -9,9 +9,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -149,11 +157,89 @@ class ApprovalSettings(_Section):
         description="Public keys of whoever signs decisions, by id. Remove one and its decisions count no more.",
     )
     signing_key_env: str | None = Field(
-        None, description="Environment variable with the private key; for the inbox only."
+        None,
+        description="Environment variable with the private key; for the inbox, or a command line that decides.",
     )
     signing_key_file: Path | None = Field(
-        None, description="File with the private key, relative to the project; for the inbox only."
+        None,
+        description="File with the private key, relative to the project; for the inbox, or a command line that decides.",
     )
+    decide_as: str | None = Field(
+        None,
+        description="For whom the command line signs where that key is and `--as` is not given: a subject of `[[people]]`.",
+    )
+
+
+class _ChannelSettings(_Section):
+    """Somebody who is told of requests that wait."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=60,
+        description="A name of your own, for the audit and for `doctor`.",
+    )
+    tenants: list[str] = Field(
+        default_factory=list, description="Only requests of these tenants; empty: of all."
+    )
+    risks: list[Literal["low", "medium", "high"]] = Field(
+        default_factory=list, description="Only requests of these risks; empty: of all."
+    )
+    tiers: list[str] = Field(
+        default_factory=list,
+        description="Only while one of these tiers of the policy is asked; empty: always.",
+    )
+    arguments: bool = Field(
+        False,
+        description="Messages show the arguments of the call too. They may be personal data, and whoever carries the message reads them.",
+    )
+
+
+class WebhookSettings(_ChannelSettings):
+    """A POST of JSON, signed in the way of Standard Webhooks."""
+
+    channel: Literal["webhook"] = Field(description="Which kind of channel it is.")
+    url: str = Field(description="Where it is sent: https, or http on this machine.")
+    secret_env: str = Field(
+        description="Environment variable with the secret that signs: 24 bytes or more in Base64, with or without `whsec_` before them."
+    )
+
+
+class SlackSettings(_ChannelSettings):
+    """An incoming webhook of Slack, or of what understands the same."""
+
+    channel: Literal["slack"] = Field(description="Which kind of channel it is.")
+    url_env: str = Field(
+        description="Environment variable with the address: whoever has it can write there."
+    )
+
+
+class EmailSettings(_ChannelSettings):
+    """An e-mail to each of some people."""
+
+    channel: Literal["email"] = Field(description="Which kind of channel it is.")
+    host: str = Field(description="The SMTP server.")
+    port: int = Field(587, ge=1, description="Its port.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="'tls' from the first byte, as on port 465; 'none' sends no password.",
+    )
+    username: str = Field("", description="Who logs in; empty: nobody does.")
+    password_env: str | None = Field(None, description="Environment variable with the password.")
+    sender: str = Field(description="Address of the sender.")
+    to: list[str] = Field(min_length=1, description="Addresses; each gets a message of its own.")
+
+    @model_validator(mode="after")
+    def _keeps_its_password(self) -> EmailSettings:
+        if bool(self.username) != (self.password_env is not None):
+            raise ValueError("'username' and 'password_env' go together: give both or neither")
+        if self.username and self.security == "none":
+            raise ValueError("a password is never sent in the clear: set 'security' to 'starttls'")
+        return self
+
+
+ChannelSettings = Annotated[
+    WebhookSettings | SlackSettings | EmailSettings, Field(discriminator="channel")
+]
 
 
 class LimitSettings(_Section):
@@ -282,6 +368,10 @@ class Settings(BaseSettings):
     memory: MemorySettings = MemorySettings()
     audit: AuditSettings = AuditSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    notify: list[ChannelSettings] = Field(
+        default_factory=list,
+        description="Who is told of requests that wait, as `[[notify]]`.",
+    )
     limits: LimitSettings = LimitSettings()
     people: list[PersonSettings] = Field(
         default_factory=list,
@@ -348,6 +438,13 @@ def _explain(error: ValidationError, where: str) -> str:
     return f"{where}: " + " ".join(lines)
 
 
+_CHANNELS: dict[int | str, Any] = {
+    "webhook": WebhookSettings,
+    "slack": SlackSettings,
+    "email": EmailSettings,
+}
+
+
 def _known_keys(path: tuple[int | str, ...]) -> list[str]:
     model: Any = Settings
     for part in path:
@@ -361,5 +458,7 @@ def _known_keys(path: tuple[int | str, ...]) -> list[str]:
             annotation = KeySettings
         elif part == "people":
             annotation = PersonSettings
+        elif path[0] == "notify" and part in _CHANNELS:
+            annotation = _CHANNELS[part]
         model = annotation if annotation is not None else model
     return sorted(set(getattr(model, "model_fields", {})) - {"project_dir"})

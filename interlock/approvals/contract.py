@@ -227,11 +227,14 @@ class Rejudged(BaseModel):
 
 
 class Notice(BaseModel):
-    """Something about an open request that people should be told. Whoever tells it reads the rest."""
+    """Something about an open request that people should be told. Whoever tells it reads the rest.
+
+    requested: it was put. reminder: nobody has decided. escalation: the next tier is asked.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["reminder", "escalation"]
+    kind: Literal["requested", "reminder", "escalation"]
     workflow_id: str
     request_id: str
     subject: str

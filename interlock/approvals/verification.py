@@ -25,19 +25,15 @@ Notify = Callable[[Notice], Awaitable[None]]
 """Tells people of an open request. It may be called again with the same notice."""
 
 
-async def keep_quiet(_notice: Notice) -> None:
-    """Tell nobody: the run itself records reminders and escalations in the audit store."""
-
-
 class DecisionActivities:
     """Activities on decisions that wait or come in.
 
     Args:
         keys: The deployment's public keys.
-        notify: Who is told of reminders and escalations.
+        notify: Who is told of requests.
     """
 
-    def __init__(self, keys: KeyRing, notify: Notify = keep_quiet) -> None:
+    def __init__(self, keys: KeyRing, notify: Notify) -> None:
         self._keys = keys
         self._notify = notify
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import interlock
 from interlock.agents.loading import load_runtime, load_workflows
 from interlock.cli import services
+from interlock.cli.channels import channels
 from interlock.cli.findings import Finding, fail, failed, ok, warn
 from interlock.connection import data_folder
 from interlock.errors import InterlockError, ModelMissing
@@ -234,4 +235,5 @@ _CHECKS: tuple[Check, ...] = (
     services.breakers,
     services.temporal,
     _approvals,
+    channels,
 )

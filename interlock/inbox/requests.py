@@ -13,6 +13,7 @@ from interlock.errors import InterlockError, RequestNotFound, RunNotFound
 from interlock.inbox import cursors
 from interlock.inbox.board import Board, in_order
 from interlock.inbox.people import REVIEWING, let_review
+from interlock.notifying.links import request_key
 from interlock.runs.asked import RequestFilter, refusal_of
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
@@ -160,7 +161,7 @@ def sees(person: Person, request: ApprovalRequest) -> bool:
 
 def key_of(item: OpenRequest) -> str:
     """Return the word that names a request in addresses."""
-    return cursors.encode([item.workflow_id, item.request.id])
+    return request_key(item.workflow_id, item.request.id)
 
 
 def named(key: str) -> tuple[str, str]:

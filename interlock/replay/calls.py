@@ -28,7 +28,7 @@ VERIFYING = "approvals.verify"
 """Activity that looks at the signature of a decision: what it found is the decision's answer."""
 
 NOTIFYING = "approvals.notify"
-"""Activity that reminds people of a request."""
+"""Activity that tells people of a request."""
 
 _REPEATED = {"policy.judge": "arguments", "memory.batch": "queries", "tool.call": "arguments"}
 """What the answer of a local activity repeats of its question, by activity: a marker has no input.

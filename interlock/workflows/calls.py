@@ -175,7 +175,7 @@ verify: Call[Decision, Verification] = Call(
     "approvals.verify", Verification, timeout=timedelta(seconds=10), retry=_policy(0), local=True
 )
 notify: Call[Notice, None] = Call(
-    "approvals.notify", type(None), timeout=timedelta(seconds=30), retry=_policy(5)
+    "approvals.notify", type(None), timeout=timedelta(seconds=30), retry=_policy(12)
 )
 book: Call[ToolCall, Booking] = Call(
     "throttle.book", Booking, timeout=timedelta(seconds=10), retry=_policy(0), local=True

@@ -108,6 +108,8 @@ class RunTerms(_Data):
     """Only signed decisions count."""
     labels: bool = Field(default=False, exclude_if=lambda labels: not labels)
     """The policy judges by labels: the run keeps text from outside and looks for it in arguments."""
+    notify: bool = Field(default=False, exclude_if=lambda notify: not notify)
+    """There is somebody to tell when a request is put."""
 
 
 class OpenRun(_Data):

@@ -1,4 +1,4 @@
-"""What happens while a request waits: reminders, and the next tier, on durable timers."""
+"""What people are told of a request: that it was put, reminders, and the next tier, on durable timers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from interlock.workflows.run import Run
 MOST_REMINDERS = 20
 """Reminders of one request: a wait of months stays a small history."""
 
-What = Literal["reminder", "escalation"]
+What = Literal["requested", "reminder", "escalation"]
 
 _OUTCOMES: dict[What, str] = {"reminder": "reminded", "escalation": "escalated"}
+"""Of moments that are recorded here; that it was requested is recorded where it is put."""
 
 
 class Moment(NamedTuple):
@@ -37,6 +38,8 @@ def remind(run: Run, request: ApprovalRequest) -> asyncio.Task[None] | None:
         The task, or None when there is nothing to tell.
     """
     found = moments(request)
+    if run.terms.notify:
+        found = [Moment(request.requested_at, "requested"), *found]
     return asyncio.create_task(_tell_all(run, request, found)) if found else None
 
 
@@ -44,14 +47,19 @@ async def _tell_all(run: Run, request: ApprovalRequest, found: list[Moment]) -> 
     # Each in a task of its own: whom nobody can reach does not hold up the next.
     async with asyncio.TaskGroup() as telling:
         for moment in found:
-            wait = max(moment.at - workflow.now(), timedelta())
-            await workflow.sleep(wait, summary=f"{moment.what} of {request.tool or request.kind}")
+            if moment.what != "requested":
+                await _sleep_until(moment, request)
             notice = _note(run, request, moment)
             telling.create_task(_tell(run, notice))
 
 
+async def _sleep_until(moment: Moment, request: ApprovalRequest) -> None:
+    wait = max(moment.at - workflow.now(), timedelta())
+    await workflow.sleep(wait, summary=f"{moment.what} of {request.tool or request.kind}")
+
+
 def moments(request: ApprovalRequest) -> list[Moment]:
-    """Return when people are told of a request while nobody decides, in order."""
+    """Return when people are reminded of a request or others are asked, in order."""
     reminders = islice(sorted(_reminders(request)), MOST_REMINDERS)
     escalations = (tier.until for tier in request.tiers[:-1])
     found = [Moment(at, "reminder") for at in reminders]
@@ -84,16 +92,17 @@ def _note(run: Run, request: ApprovalRequest, moment: Moment) -> Notice:
         tier=seen.tier,
         missing=seen.tier.quorum - len(seen.votes),
     )
-    run.note(
-        "decision",
-        notice.subject,
-        _OUTCOMES[moment.what],
-        now,
-        request=request.id,
-        tier=notice.tier.tier,
-        who=list(notice.tier.who),
-        until=notice.tier.until.isoformat(),
-    )
+    if moment.what in _OUTCOMES:
+        run.note(
+            "decision",
+            notice.subject,
+            _OUTCOMES[moment.what],
+            now,
+            request=request.id,
+            tier=notice.tier.tier,
+            who=list(notice.tier.who),
+            until=notice.tier.until.isoformat(),
+        )
     return notice
 
 

@@ -74,6 +74,7 @@ FACADES: dict[str, tuple[str, ...]] = {
         "Search",
     ),
     "interlock.models": ("Binding", "ModelAnswer", "ModelCall", "ModelPort", "Usage"),
+    "interlock.notifying": ("Channel", "Message"),
     "interlock.replay": (
         "Change",
         "Code",

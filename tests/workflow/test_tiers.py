@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
 from langchain.agents.middleware import HumanInTheLoopMiddleware, InterruptOnConfig
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
-from temporalio.testing import WorkflowEnvironment
 
 from interlock import app
-from interlock.approvals import ApprovalRequest
 from interlock.approvals.contract import Notice
-from interlock.approvals.verification import DecisionActivities
+from interlock.approvals.verification import Notify
 from interlock.audit import EventFilter
-from interlock.testing import WorkerEnv, worker_env
+from interlock.settings import Settings
+from interlock.testing import worker_env
 from interlock.testing.env import Handle
 from tests.graphs import PAID, shopper
 from tests.workflow.people import (
@@ -40,7 +38,16 @@ from tests.workflow.people import (
     send,
     signed,
 )
-from tests.workflow.skipping import forgotten_runs, skipping_server
+from tests.workflow.skipping import (
+    HOUR,
+    MINUTE,
+    World,
+    asked,
+    forgotten_runs,
+    noted,
+    skipping_server,
+    waiting,
+)
 
 TIERS = """
 tiers:
@@ -60,18 +67,9 @@ rules:
   - {name: two, tool: pay, when: "args.amount > 20", then: {ask: {quorum: 2}}}
   - {name: one, tool: pay, then: {ask: {tier: owner}}}
 """
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-
 pytestmark = forgotten_runs
 
 ONLY_YES: InterruptOnConfig = {"allowed_decisions": ["approve"]}
-
-
-class World(NamedTuple):
-    """A deployment, and the server whose clock it lives by."""
-
-    env: WorkerEnv
-    server: WorkflowEnvironment
 
 
 NAMES: dict[str, tuple[int, ...]] = {
@@ -115,39 +113,6 @@ async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World
         ) as env,
     ):
         yield World(env, server)
-
-
-async def asked(
-    world: World, name: str, agent: str = "shopper", **request: Any
-) -> tuple[Handle, ApprovalRequest]:
-    """A run that waits for people."""
-    handle = await world.env.start(agent, name, lasts=timedelta(days=400), **request)
-    (action,) = await waiting(world, handle)
-    return handle, action
-
-
-async def waiting(world: World, handle: Handle, count: int = 1) -> list[ApprovalRequest]:
-    """The open requests of a run, as soon as there are some; this server has no long polls."""
-    while len(found := await world.env.open_requests(handle)) < count:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)  # a query cannot be awaited
-    return found
-
-
-async def noted(world: World, handle: Handle) -> list[tuple[str, str, timedelta]]:
-    """What happened to the requests of a run, to which tier, and how long after the first was put.
-
-    In whole seconds: what is late by one fails.
-    """
-    events = await world.env.app.audit.events(EventFilter(workflow_id=handle.id, kind="decision"))
-    start = events[0].started_at
-    return [
-        (event.outcome, event.details.get("tier", ""), _seconds(event.started_at - start))
-        for event in events
-    ]
-
-
-def _seconds(span: timedelta) -> timedelta:
-    return timedelta(seconds=int(span.total_seconds()))
 
 
 async def paid_after(world: World, handle: Handle, name: str) -> list[int]:
@@ -362,10 +327,14 @@ async def test_whom_nobody_can_reach_holds_nothing_up(
 ) -> None:
     """Reminders that fail are recorded; the next ones and the escalation are in their seconds."""
 
-    async def fails(notice: Notice) -> None:
-        raise ConnectionError(f"nobody hears of {notice.kind}")
+    @asynccontextmanager
+    async def deaf(_settings: Settings) -> AsyncIterator[Notify]:
+        async def fails(notice: Notice) -> None:
+            raise ConnectionError(f"nobody hears of {notice.kind}")
 
-    monkeypatch.setattr(app, "DecisionActivities", partial(DecisionActivities, notify=fails))
+        yield fails
+
+    monkeypatch.setattr(app, "open_notifier", deaf)
     (tmp_path / "rules.yaml").write_text(TIERS + RULES, encoding="utf-8")
     async with worker_env(
         world.server.client,
@@ -374,12 +343,12 @@ async def test_whom_nobody_can_reach_holds_nothing_up(
         script={"conversations": {"unheard": paying("unheard", 109)}},
         approvals={**SIGNED, "policy": str(tmp_path / "rules.yaml")},
     ) as env:
-        deaf = World(env, world.server)
-        handle, action = await asked(deaf, "unheard")
+        unheard = World(env, world.server)
+        handle, action = await asked(unheard, "unheard")
         await world.server.sleep(4 * HOUR + 5 * MINUTE)
         assert (await decide(handle, action, LEA)).accepted
-        assert await paid_after(deaf, handle, "unheard") == [109]
-        happened = await noted(deaf, handle)
+        assert await paid_after(unheard, handle, "unheard") == [109]
+        happened = await noted(unheard, handle)
     assert [item for item in happened if item[0] != "not told"] == [
         ("requested", "desk", 0 * HOUR),
         ("reminded", "desk", 1 * HOUR),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from interlock.approvals import ApprovalRequest
-from interlock.approvals.contract import Decision
+from interlock.approvals.contract import Decision, Notice
 from interlock.approvals.people import Person
 from interlock.approvals.signatures import DecisionSigner, KeyRing, PublicKey, SigningKey
 from interlock.approvals.verification import DecisionActivities, GrantVerifier
@@ -205,9 +205,13 @@ def test_a_word_on_an_unknown_effect_is_verified() -> None:
     assert code(unsigned, required=False) == ""
 
 
+async def nobody(_notice: Notice) -> None:
+    """Tell nobody."""
+
+
 async def test_the_activity_says_what_it_found() -> None:
     """A decision that just came: with a code, or without one when it counts."""
-    activities = DecisionActivities(KEYS)
+    activities = DecisionActivities(KEYS, nobody)
     good = Decision.model_validate(vote(ANN).decision)
     assert (await activities.verify(good)).code == ""
     forged = await activities.verify(good.model_copy(update={"comment": "no"}))
