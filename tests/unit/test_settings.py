@@ -76,6 +76,8 @@ def test_the_environment_wins_over_the_file(project, monkeypatch: pytest.MonkeyP
     assert settings.agents == ["c:d"]
 
 
+HOOK = "[[notify]]\nchannel = 'webhook'\nname = 'a'\nurl = 'https://x.y'\nsecret_env = 'A'\n"
+MAIL = "[[notify]]\nchannel = 'email'\nname = 'a'\nhost = 'x'\nsender = 'a@b.c'\nto = ['d@e.f']\n"
 CANDIDATE = "[models.fast]\ncandidates = [{ model = 'scripted:x', "
 
 
@@ -88,6 +90,9 @@ CANDIDATE = "[models.fast]\ncandidates = [{ model = 'scripted:x', "
         ("[models.fast]\nmodel = 'x:y'\ncandidates = []\n", "'models.fast.model'", ["candidates"]),
         (CANDIDATE + "timeout = 3 }]\n", "'models.fast.candidates.0.timeout'", ["timeout_seconds"]),
         (CANDIDATE + "key = '' }]\n", "'models.fast.candidates.0.key'", ["api_key_env", "model"]),
+        (HOOK + "secret = 'x'\n", "'notify.0.webhook.secret'", ["secret_env", "tenants", "url"]),
+        (MAIL + "tls = true\n", "'notify.0.email.tls'", ["password_env", "security", "to"]),
+        ("[[people]]\nsubject = 'a'\nrole = 'x'\n", "'people.0.role'", ["roles", "tenants"]),
     ],
 )
 def test_an_unknown_key_is_named_with_what_is_allowed(
@@ -122,6 +127,13 @@ def test_an_unknown_key_of_the_environment_is_named(
         ("agents = 'a:b'\n", ["'agents'", "valid list"]),
         ("[models.fast]\ncandidates = []\n", ["'models.fast.candidates'", "at least 1 item"]),
         (CANDIDATE + "tool_calling = 'x' }]\n", ["candidates.0.tool_calling", "'schema'"]),
+        ("[[notify]]\nchannel = 'fax'\n", ["'notify.0'", "'webhook', 'slack', 'email'"]),
+        (HOOK + "risks = ['huge']\n", ["'notify.0.webhook.risks.0'", "'high'"]),
+        (MAIL + "username = 'x'\n", ["'notify.0.email'", "give both or neither"]),
+        (
+            MAIL + "username = 'x'\npassword_env = 'P'\nsecurity = 'none'\n",
+            ["'notify.0.email'", "never sent in the clear"],
+        ),
     ],
 )
 def test_a_value_of_the_wrong_type_or_range_is_named(project, text: str, says: list[str]) -> None:
