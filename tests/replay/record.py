@@ -26,9 +26,10 @@ from interlock.testing import WorkerEnv, worker_env
 from interlock.testing.env import Handle
 from tests.integration.application.copilot.script import SCRIPT as SHOP_SCRIPT
 from tests.integration.application.copilot.shop import PAGES, open_shop
+from tests.receivers import fake_receiver
 from tests.replay.deployment import GOLDEN, SCRIPT, agents
 from tests.replay.hasty import hasty
-from tests.workflow.people import ANN, LEA, LUC, SIGNED, decide
+from tests.workflow.people import ANN, BEN, LEA, LUC, SIGNED, decide
 
 BROKEN = "My order A-1042 arrived broken, I want my money back."
 _PATIENCE = timedelta(seconds=60)
@@ -58,6 +59,7 @@ async def _engine(client: Client, folder: Path) -> None:
         await _throttled(env)
     await _decided_by_many(client, folder)
     await _labelled(client, folder)
+    await _told(client, folder)
 
 
 async def _application(client: Client, folder: Path) -> None:
@@ -255,6 +257,27 @@ async def _labelled(client: Client, folder: Path) -> None:
         await env.decide(handle, action, "edit", arguments=arguments)
         await env.result(handle)
         await _save(env, "labelled", handle.id)
+async def _told(client: Client, folder: Path) -> None:
+    """Somebody is told of a request in the second attempt, and reminded; then two people approve."""
+    folder = folder / "told"
+    folder.mkdir()
+    (folder / "rules.yaml").write_text(_TIERS, encoding="utf-8")
+    approvals = {**SIGNED, "policy": str(folder / "rules.yaml")}
+    with fake_receiver() as receiver, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RECORDED_SLACK", f"{receiver.url}/hook")
+        receiver.answer("/hook", 503)
+        channel = {"channel": "slack", "name": "desk", "url_env": "RECORDED_SLACK"}
+        async with worker_env(
+            client, folder, agents=agents(), script=SCRIPT, approvals=approvals, notify=[channel]
+        ) as env:
+            handle = await env.start("shopper", "pay once", workflow_id="shopper-told")
+            (action,) = await env.pending(handle)
+            while len(receiver.taken()) < 2:  # noqa: ASYNC110  it is in a thread
+                await asyncio.sleep(0.05)
+            for person in (ANN, BEN):
+                await decide(handle, action, person)
+            await env.result(handle)
+            await _save(env, "told", handle.id)
 
 
 async def _idle(handle: Any) -> None:
