@@ -1,31 +1,26 @@
-"""Commands of reviewers: `approvals`, `approve`, `edit`, `reject`, `respond`, `resolve`."""
+"""Commands of reviewers: `approve`, `edit`, `reject`, `respond`, `resolve`."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from interlock.cli.options import (
+    As,
     Comment,
     Json,
-    Limit,
     OutcomeResult,
     OutcomeWord,
-    Page,
     Reviewer,
     Yes,
 )
 from interlock.cli.output import Output, line
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from interlock.approvals.contract import DecisionAnswer
-    from interlock.runs.asked import RequestFilter
     from interlock.runs.client import Runs
-    from interlock.runs.contract import OpenRequest
 
 _PANEL = "Reviewers"
 
@@ -41,43 +36,12 @@ Run = Annotated[
 
 
 @app.command(rich_help_panel=_PANEL)
-def approvals(
-    run: Annotated[
-        str, typer.Argument(metavar="[ID]", help="Workflow id of one run; all by default.")
-    ] = "",
-    mine: Annotated[
-        bool, typer.Option("--mine", help="Only what waits for you, as 'people' names you.")
-    ] = False,
-    tenant: Annotated[str, typer.Option("--tenant", help="Only requests of this tenant.")] = "",
-    risk: Annotated[
-        Literal["low", "medium", "high"] | None,
-        typer.Option("--risk", help="Only requests of this risk."),
-    ] = None,
-    limit: Limit = 20,
-    page: Page = 1,
-    reviewer: Annotated[
-        str,
-        typer.Option("--reviewer", help="Whose requests --mine lists; default: who is logged in."),
-    ] = "",
-    as_json: Json = False,
-) -> None:
-    """List the requests that wait for a decision, oldest first.
-
-    Example: interlock approvals --risk high
-    """
-    from interlock.runs.asked import RequestFilter
-    from interlock.tools.contract import Risk
-
-    where = RequestFilter(tenant=tenant, risk=Risk(risk) if risk else None, mine=mine)
-    asyncio.run(_list(Output(as_json), run, where, reviewer, limit, page))
-
-
-@app.command(rich_help_panel=_PANEL)
 def approve(
     request_id: RequestId,
     run: Run = "",
     comment: Comment = "",
     reviewer: Reviewer = "",
+    subject: As = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -85,7 +49,8 @@ def approve(
 
     Example: interlock approve call_4f1c --yes
     """
-    _decide(Output(as_json), request_id, run, "approve", yes, comment=comment, reviewer=reviewer)
+    said = {"comment": comment, "reviewer": reviewer}
+    _decide(Output(as_json), request_id, run, "approve", yes, subject=subject, **said)
 
 
 @app.command(rich_help_panel=_PANEL)
@@ -101,6 +66,7 @@ def edit(
     run: Run = "",
     comment: Comment = "",
     reviewer: Reviewer = "",
+    subject: As = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -117,6 +83,7 @@ def edit(
         edit=(tuple(changes or ()), arguments),
         comment=comment,
         reviewer=reviewer,
+        subject=subject,
     )
 
 
@@ -126,6 +93,7 @@ def reject(
     run: Run = "",
     comment: Comment = "",
     reviewer: Reviewer = "",
+    subject: As = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -133,7 +101,8 @@ def reject(
 
     Example: interlock reject call_4f1c --comment "the parcel was lost, offer a replacement"
     """
-    _decide(Output(as_json), request_id, run, "reject", yes, comment=comment, reviewer=reviewer)
+    said = {"comment": comment, "reviewer": reviewer}
+    _decide(Output(as_json), request_id, run, "reject", yes, subject=subject, **said)
 
 
 @app.command(rich_help_panel=_PANEL)
@@ -146,6 +115,7 @@ def respond(
     run: Run = "",
     comment: Comment = "",
     reviewer: Reviewer = "",
+    subject: As = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -168,6 +138,7 @@ def respond(
         result=value,
         comment=comment,
         reviewer=reviewer,
+        subject=subject,
     )
 
 
@@ -179,6 +150,7 @@ def resolve(
     run: Run = "",
     comment: Comment = "",
     reviewer: Reviewer = "",
+    subject: As = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -197,52 +169,26 @@ def resolve(
         result=json_value(result, "--result"),
         comment=comment,
         reviewer=reviewer,
+        subject=subject,
     )
 
 
-async def _list(
-    out: Output, run: str, where: RequestFilter, reviewer: str, limit: int, page: int
+def _decide(
+    out: Output, request_id: str, run: str, verb: str, yes: bool, *, subject: str, **fields: Any
 ) -> None:
-    from interlock.cli.requests import known_person, request_lines
-    from interlock.runs.client import Runs
-    from interlock.runs.contract import OpenRequest
-
-    runs = await Runs.connect()
-    if run:
-        found = [OpenRequest(workflow_id=run, request=item) for item in await runs.pending(run)]
-    else:
-        found = await runs.open_requests()
-    person = known_person(runs.settings, reviewer) if where.mine else None
-    found = [item for item in found if where.fits(item.request, person)]
-    shown = found[(page - 1) * limit : page * limit]
-    if not shown:
-        out.answer([], "Nothing waits for a decision.")
-        return
-    lines: list[RenderableType] = []
-    for item in shown:
-        lines += [*request_lines(item), ""]
-    left = len(found) - page * limit
-    more = [f"{left} more: --page {page + 1}"] if left > 0 else []
-    out.answer(
-        [{"workflow_id": item.workflow_id, **_plain(item)} for item in shown],
-        *lines,
-        *more,
-        "Decide with `interlock approve REQUEST_ID`, or edit, reject, respond, resolve.",
-    )
-
-
-def _plain(item: OpenRequest) -> dict[str, Any]:
-    return item.request.model_dump(mode="json")
-
-
-def _decide(out: Output, request_id: str, run: str, verb: str, yes: bool, **fields: Any) -> None:
     if not fields.get("reviewer"):
         fields.pop("reviewer", None)
-    asyncio.run(submit(out, request_id, run, verb, yes, fields))
+    asyncio.run(submit(out, request_id, run, verb, yes, fields, subject))
 
 
 async def submit(
-    out: Output, request_id: str, run: str, verb: str, yes: bool, fields: dict[str, Any]
+    out: Output,
+    request_id: str,
+    run: str,
+    verb: str,
+    yes: bool,
+    fields: dict[str, Any],
+    subject: str = "",
 ) -> None:
     """Show a request, ask for confirmation at a terminal, and send the decision on it.
 
@@ -250,17 +196,19 @@ async def submit(
         InterlockError: the decision does not count, or did not arrive.
     """
     from interlock.cli import requests
+    from interlock.cli.hand import hand_of
     from interlock.errors import DecisionRefused
     from interlock.runs.client import Runs
 
     runs = await Runs.connect()
+    hand = hand_of(runs.settings, subject)
     try:
         item = await requests.find(runs, request_id, run)
     except DecisionRefused:
         if not run or ":" not in request_id:
             raise
         answer = await _let_run_answer(runs, run, request_id, verb, fields)
-        _accepted(out, run, answer, verb)
+        _accepted(out, run, answer, verb, verified=False)
         return
     request = item.request
     edited = fields.pop("edit", None)
@@ -272,19 +220,22 @@ async def submit(
         out.say(*requests.changes(request.arguments, fields["arguments"]))
     if out.is_interactive and not yes and not out.confirm(f"{verb} this?"):
         raise typer.Abort
-    answer = await requests.put(runs, item.workflow_id, request.id, request.digest, verb, **fields)
-    _accepted(out, item.workflow_id, answer, verb)
+    answer = await hand.decide(runs, item, verb, **fields)
+    _accepted(out, item.workflow_id, answer, verb, verified=hand.signs)
 
 
-def _accepted(out: Output, workflow_id: str, answer: DecisionAnswer, verb: str) -> None:
+def _accepted(
+    out: Output, workflow_id: str, answer: DecisionAnswer, verb: str, *, verified: bool
+) -> None:
     said = {"accepted": True, "workflow_id": workflow_id, "request_id": answer.request_id}
+    how = "" if verified else ", unverified"
     goes_on = "The run goes on; see it with"
     if answer.missing:
         said["missing"] = answer.missing
         goes_on = f"{answer.missing} more of other people are needed; see them with"
     out.answer(
-        {**said, "verb": verb},
-        line(("accepted", "bold green"), f": {verb}. {goes_on}"),
+        {**said, "verb": verb, "verified": verified},
+        line(("accepted", "bold green"), f": {verb}{how}. {goes_on}"),
         f"  interlock show {workflow_id}",
     )
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from interlock.canonical import compact
 from interlock.cli.options import (
+    As,
     Comment,
     Json,
     Limit,
@@ -102,6 +103,7 @@ def resolve(
     result: OutcomeResult = None,
     comment: Comment = "",
     reviewer: Reviewer = "",
+    subject: As = "",
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -116,7 +118,7 @@ def resolve(
     fields: dict[str, Any] = {"result": json_value(result, "--result"), "comment": comment}
     if reviewer:
         fields["reviewer"] = reviewer
-    asyncio.run(_resolve(Output(as_json), effect, verb, yes, fields))
+    asyncio.run(_resolve(Output(as_json), effect, verb, yes, fields, subject))
 
 
 async def _list(out: Output, run: str, state: str | None, limit: int, page: int) -> None:
@@ -205,7 +207,9 @@ def _facts(row: LedgerRow) -> list[tuple[str, str]]:
     ]
 
 
-async def _resolve(out: Output, effect: str, verb: str, yes: bool, fields: dict[str, Any]) -> None:
+async def _resolve(
+    out: Output, effect: str, verb: str, yes: bool, fields: dict[str, Any], subject: str
+) -> None:
     from interlock.cli.books import find_effect, question_of
     from interlock.cli.decision import submit
     from interlock.runs.client import Runs
@@ -213,4 +217,4 @@ async def _resolve(out: Output, effect: str, verb: str, yes: bool, fields: dict[
     runs = await Runs.connect()
     row = await find_effect(runs.settings, effect)
     request = await question_of(runs, row)
-    await submit(out, request.id, row.workflow_id, verb, yes, fields)
+    await submit(out, request.id, row.workflow_id, verb, yes, fields, subject)

@@ -10,6 +10,7 @@ from typing import Any
 from temporalio.api.history.v1 import HistoryEvent
 
 from interlock.cli import requests
+from interlock.cli.hand import hand_of
 from interlock.cli.output import Output
 from interlock.cli.prompts import ask_line
 from interlock.cli.steps import step_lines
@@ -163,9 +164,7 @@ class Follower:
         try:
             fields = await self._fields(item, verbs[0])
             self._sent.add(request.id)
-            await requests.put(
-                self.runs, item.workflow_id, request.id, request.digest, verbs[0], **fields
-            )
+            await hand_of(self.runs.settings).decide(self.runs, item, verbs[0], **fields)
         except RunFinished:
             return True
         except InterlockError as error:

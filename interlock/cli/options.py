@@ -21,6 +21,14 @@ Comment = Annotated[str, typer.Option("--comment", "-c", help="Why, for the agen
 Reviewer = Annotated[
     str, typer.Option("--reviewer", help="Name on the decision; default: who is logged in.")
 ]
+As = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="SUBJECT",
+        help="Who you are: one of [[people]] in interlock.toml. Default: approvals.decide_as.",
+    ),
+]
 OutcomeWord = Annotated[
     Literal["happened", "did_not_happen", "abort"],
     typer.Argument(

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import interlock
 from interlock.cli import (
+    approvals,
     cache,
     decision,
     doctor,
@@ -119,6 +120,7 @@ def _program(
 for _group in (
     run,
     show,
+    approvals,
     decision,
     inbox,
     effects,

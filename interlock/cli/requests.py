@@ -16,13 +16,11 @@ from pydantic import ValidationError
 from rich.text import Text
 
 from interlock.approvals.contract import ApprovalRequest, CastVote, Decision, DecisionAnswer
-from interlock.approvals.people import Person
 from interlock.canonical import compact
 from interlock.cli.output import line
 from interlock.errors import BadInput, DecisionRefused, wrong_fields
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
-from interlock.settings import Settings
 
 
 def reviewer_name() -> str:
@@ -31,22 +29,6 @@ def reviewer_name() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a user id without a name, as in some containers
         return "unverified"
-
-
-def known_person(settings: Settings, subject: str = "") -> Person:
-    """Return the person of a subject, or of who is logged in, as 'people' has it.
-
-    Raises:
-        BadInput: it is not named there, so nobody knows what waits for it.
-    """
-    wanted = subject or reviewer_name()
-    found = next((person for person in settings.people if person.subject == wanted), None)
-    if found is None:
-        raise BadInput(
-            f"'people' in interlock.toml has no {wanted!r}, so nobody knows what waits for it. Add it "
-            "there, or name another with --reviewer."
-        )
-    return Person.model_validate(found.model_dump())
 
 
 async def find(runs: Runs, request_id: str, run: str = "") -> OpenRequest:
@@ -92,7 +74,7 @@ def _unknown(request_id: str, run: str) -> DecisionRefused:
 async def put(
     runs: Runs, workflow_id: str, request_id: str, digest: str, verb: str, **fields: Any
 ) -> DecisionAnswer:
-    """Send a decision on a request as it was read, and return the run's answer.
+    """Send an unsigned decision on a request as it was read, and return the run's answer.
 
     Raises:
         DecisionRefused: it does not count; the code says why.
@@ -107,10 +89,23 @@ async def put(
     except ValidationError as error:
         wrong = wrong_fields(error, "decision")
         raise BadInput(f"this is no decision: {wrong}.") from error
+    return await send(runs, workflow_id, decision)
+
+
+async def send(runs: Runs, workflow_id: str, decision: Decision) -> DecisionAnswer:
+    """Send a decision, and return the run's answer.
+
+    Raises:
+        DecisionRefused: it does not count; the code says why.
+        RunFinished: the run has ended.
+    """
     answer = await runs.decide(workflow_id, decision)
     if not answer.accepted:
         raise DecisionRefused(
-            answer.message, code=answer.code, request_id=request_id, workflow_id=workflow_id
+            answer.message,
+            code=answer.code,
+            request_id=decision.request_id,
+            workflow_id=workflow_id,
         )
     return answer
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 import typer
-from annotated_types import Ge, Gt, MinLen
+from annotated_types import Ge, Gt, MaxLen, MinLen
 from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 from typer.cli import get_docs_for_click
@@ -26,10 +26,13 @@ from interlock.errors import InterlockError
 from interlock.registry import GROUPS
 from interlock.settings import (
     CandidateSettings,
+    EmailSettings,
     KeySettings,
     PersonSettings,
     RoleSettings,
     Settings,
+    SlackSettings,
+    WebhookSettings,
 )
 from tests.integration.bad_input.table import cells, read_rows
 
@@ -144,10 +147,8 @@ def settings_page() -> str:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
     plain = {n: f for n, f in Settings.model_fields.items() if (n, f) not in sections}
-    parts = [
-        HEAD,
-        table({n: f for n, f in plain.items() if n not in ("models", "people", "project_dir")}),
-    ]
+    apart = ("models", "notify", "people", "project_dir")
+    parts = [HEAD, table({n: f for n, f in plain.items() if n not in apart})]
     for name, field in sections:
         model: type[BaseModel] = field.annotation  # type: ignore[assignment]
         parts.append(f"## `[{name}]`\n\n{model.__doc__}\n\n{table(model.model_fields)}")
@@ -160,6 +161,11 @@ def settings_page() -> str:
     parts.append(table(KeySettings.model_fields))
     people = f"`people`: {plain['people'].description}"
     parts.append(f"{PEOPLE.strip()}\n\n{people}\n\n{table(PersonSettings.model_fields)}")
+    parts.append(f"{NOTIFY.strip()}\n\n`notify`: {plain['notify'].description}")
+    for channel in CHANNELS:
+        kind = get_args(channel.model_fields["channel"].annotation)[0]
+        parts.append(f'### `channel = "{kind}"`\n\n{channel.__doc__}\n')
+        parts.append(table(channel.model_fields))
     groups = "\n".join(f"| `{group}` | {OFFERS[group]} |" for group in GROUPS)
     parts.append(
         f"{ENTRY_POINTS.strip()}\n\n| group | what a package offers there |\n| --- | --- |\n{groups}"
@@ -189,7 +195,13 @@ _LISTS = {
     CandidateSettings: "list of candidates",
     PersonSettings: "list of people",
 }
-BOUNDS = {Ge: ("ge", "at least"), Gt: ("gt", "over"), MinLen: ("min_length", "at least")}
+CHANNELS: tuple[type[BaseModel], ...] = (WebhookSettings, SlackSettings, EmailSettings)
+BOUNDS = {
+    Ge: ("ge", "at least"),
+    Gt: ("gt", "over"),
+    MinLen: ("min_length", "at least"),
+    MaxLen: ("max_length", "at most"),
+}
 
 
 def value_of(annotation: Any, metadata: list[Any]) -> str:
@@ -200,12 +212,12 @@ def value_of(annotation: Any, metadata: list[Any]) -> str:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
     if get_origin(annotation) is list:
         item = get_args(annotation)[0]
-        what = _LISTS[item]
+        what = _LISTS[item] if item in _LISTS else f"list of {value_of(item, [])}"
     else:
         what = "table" if get_origin(annotation) is dict else KINDS[annotation]
     for bound in metadata:
         attribute, words = BOUNDS[type(bound)]
-        unit = " characters" if isinstance(bound, MinLen) and what == "text" else ""
+        unit = " characters" if isinstance(bound, MinLen | MaxLen) and annotation is str else ""
         what += f", {words} {getattr(bound, attribute):,}{unit}"
     return what
 
@@ -269,6 +281,20 @@ tenants = ["north"]
 ```
 """
 
+NOTIFY = """
+## `[[notify]]`
+
+Channels that tell people of requests: docs/approvals.md.
+
+```toml
+[[notify]]
+channel = "slack"
+name = "desk"
+url_env = "DESK_SLACK_URL"
+risks = ["high"]
+```
+"""
+
 ENTRY_POINTS = """
 ## Entry points
 
@@ -304,7 +330,8 @@ def described(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
 
 
 @pytest.mark.parametrize(
-    "model", [Settings, RoleSettings, CandidateSettings, KeySettings, PersonSettings]
+    "model",
+    [Settings, RoleSettings, CandidateSettings, KeySettings, PersonSettings, *CHANNELS],
 )
 def test_every_setting_is_described(model: type[BaseModel]) -> None:
     """A setting without a description cannot be added, and each is in the page."""

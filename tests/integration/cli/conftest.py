@@ -18,6 +18,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from interlock.approvals.contract import ApprovalRequest
+from interlock.approvals.signatures import SigningKey
 from interlock.cli.program import app
 from interlock.replay.reader import StepReader
 from interlock.replay.steps import Asked
@@ -26,6 +27,23 @@ from tests.terminal import INTERLOCK, Terminal
 
 PROJECT = Path(__file__).with_name("project")
 _GOODBYE = 30.0
+
+KEY = SigningKey.new()
+PEOPLE = f"""
+[approvals.keys.{KEY.id}]
+public = "{KEY.public}"
+
+[[people]]
+subject = "ann"
+roles = ["reviewer"]
+tenants = ["default"]
+
+[[people]]
+subject = "noor"
+roles = ["reviewer"]
+tenants = ["north"]
+"""
+"""Whom commands may sign for, and the key that the worker verifies with."""
 
 
 @dataclass
@@ -56,6 +74,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """The project of this folder, run by `interlock up`; ended by SIGTERM, cleanly."""
     folder = tmp_path_factory.mktemp("till") / "project"
     shutil.copytree(PROJECT, folder)
+    with (folder / "interlock.toml").open("a", encoding="utf-8") as settings:
+        settings.write(PEOPLE)
     process = _start("up", "--json", "--no-ui", folder=folder)
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -156,6 +176,13 @@ def asked(interlock: Interlock) -> Callable[[str], ApprovalRequest]:
             return thread.submit(asyncio.run, wait(workflow_id)).result()
 
     return call
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this machine have the key that signs; the worker does not."""
+    monkeypatch.setenv("TILL_KEY", KEY.text.get_secret_value())
+    monkeypatch.setenv("INTERLOCK_APPROVALS__SIGNING_KEY_ENV", "TILL_KEY")
 
 
 @pytest.fixture

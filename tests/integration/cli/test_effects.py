@@ -83,6 +83,7 @@ async def test_an_effect_that_timed_out_after_it_happened_is_made_once(
         "workflow_id": paying,
         "request_id": question.id,
         "verb": "happened",
+        "verified": False,
     }
     assert steps_of(paying)[-1]["result"]["output"]["receipt"] == made["id"]
     assert await bank.refunds() == [made], "it was paid twice"

@@ -34,32 +34,6 @@ def test_a_request_is_listed_with_what_it_asks(
     interlock("cancel", run_id)
 
 
-def test_requests_are_listed_by_what_they_are_and_for_whom(
-    run_id: str,
-    asked: Any,
-    answer: Any,
-    refusal: Any,
-    interlock: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """By tenant, by risk, and what waits for somebody that the configuration names."""
-    risk = str(asked(run_id).risk)
-    people = [
-        {"subject": "ada", "roles": ["reviewer"], "tenants": ["default"]},
-        {"subject": "ben", "roles": ["reviewer"], "tenants": ["south"]},
-    ]
-    monkeypatch.setenv("INTERLOCK_PEOPLE", json.dumps(people))
-    of_run = ("approvals", run_id)
-    other = "low" if risk != "low" else "high"
-    assert len(answer(*of_run, "--risk", risk, "--tenant", "default")) == 1
-    assert answer(*of_run, "--risk", other) == []
-    assert answer(*of_run, "--tenant", "south") == []
-    assert len(answer(*of_run, "--mine", "--reviewer", "ada")) == 1
-    assert answer(*of_run, "--mine", "--reviewer", "ben") == []
-    assert refusal(*of_run, "--mine", "--reviewer", "nobody") == (1, "BAD_INPUT")
-    interlock("cancel", run_id)
-
-
 def test_a_decision_made_elsewhere_is_followed_to_the_end(
     start: Any, interlock: Any, answer: Any
 ) -> None:
@@ -73,7 +47,7 @@ def test_a_decision_made_elsewhere_is_followed_to_the_end(
     done = interlock(*words)
     assert done.exit_code == 0
     assert "arguments" in done.stdout
-    assert "accepted: approve" in done.stdout
+    assert "accepted: approve, unverified" in done.stdout
     output, errors = following.communicate(timeout=30)
     assert following.returncode == 0, errors
     outcome = json.loads(output)
@@ -95,6 +69,7 @@ def test_an_edit_runs_with_the_new_arguments(
         "workflow_id": run_id,
         "request_id": request.id,
         "verb": "edit",
+        "verified": False,
     }
     calls = [step for step in steps_of(run_id) if step["kind"] == "tool"]
     assert calls[-1]["arguments"] == {"order_id": "A-1", "amount": "10.00"}
@@ -154,3 +129,37 @@ def test_a_request_of_a_conversation_is_used_once(asked: Any, answer: Any, refus
     answer("approve", request.id, "--run", run_id)
     assert refusal("approve", request.id, "--run", run_id) == (3, "ALREADY_DECIDED")
     answer("cancel", run_id)
+
+
+@pytest.mark.usefixtures("key")
+def test_a_decision_is_signed_for_one_of_the_people(
+    run_id: str, asked: Any, answer: Any, refusal: Any, steps_of: Any
+) -> None:
+    """Where the key is; the run refuses whoever is of another tenant, and knows who it was."""
+    request = asked(run_id)
+    words = (request.id, "--run", run_id)
+    assert refusal("approve", *words, "--as", "eve") == (1, "BAD_INPUT")
+    assert refusal("approve", *words, "--as", "noor") == (3, "OTHER_TENANT")
+    assert answer("approve", *words, "--as", "ann")["verified"] is True
+    decided = [step for step in steps_of(run_id) if step["kind"] == "decided" and step["accepted"]]
+    assert [step["reviewer"] for step in decided] == ["ann"]
+
+
+def test_requests_are_listed_by_what_they_are_and_for_whom(
+    run_id: str, asked: Any, answer: Any, refusal: Any, interlock: Any
+) -> None:
+    """By tool, risk and tenant, page by page, and by whom it waits for."""
+    asked(run_id)
+
+    def listed(*words: str) -> list[str]:
+        return [item["workflow_id"] for item in answer("approvals", *words, "--limit", "1000")]
+
+    assert run_id in listed("--tool", "refund", "--risk", "high", "--tenant", "default")
+    for words in (("--tool", "order"), ("--risk", "low"), ("--tenant", "north")):
+        assert run_id not in listed(*words)
+    assert run_id in listed("--mine", "--as", "ann")
+    assert run_id not in listed("--mine", "--as", "noor")
+    assert refusal("approvals", "--mine", "--as", "eve") == (1, "BAD_INPUT")
+    pages = [answer("approvals", run_id, "--limit", "1", "--page", page) for page in ("1", "2")]
+    assert [len(page) for page in pages] == [1, 0]
+    interlock("cancel", run_id)

@@ -1,0 +1,103 @@
+"""Whose decisions leave this command line, and how: signed for a person, or unverified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.approvals.contract import DecisionAnswer
+from interlock.approvals.people import Person
+from interlock.approvals.signatures import DecisionSigner
+from interlock.cli import requests
+from interlock.errors import BadInput
+from interlock.runs.client import Runs
+from interlock.runs.contract import OpenRequest
+from interlock.settings import Settings
+from interlock.signing import decision_signer
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Who decides here."""
+
+    person: Person | None = None
+    """One of the deployment's people, where somebody said which."""
+    signer: DecisionSigner | None = None
+    """Where this machine has the key."""
+
+    @property
+    def signs(self) -> bool:
+        """Whether decisions are signed here."""
+        return self.person is not None and self.signer is not None
+
+    async def decide(
+        self, runs: Runs, item: OpenRequest, verb: str, **fields: Any
+    ) -> DecisionAnswer:
+        """Send a decision on a request as it was read, and return the run's answer.
+
+        Raises:
+            DecisionRefused: it does not count; the code says why.
+            RunFinished: the run has ended.
+            BadInput: a comment or a name is too long, or a name is given beside a signature.
+        """
+        request = item.request
+        if self.person is None or self.signer is None:
+            named = {"reviewer": self.person.subject} if self.person else {}
+            said = {**named, **fields}
+            return await requests.put(
+                runs, item.workflow_id, request.id, request.digest, verb, **said
+            )
+        if "reviewer" in fields:
+            raise BadInput(
+                f"this is signed for {self.person.subject!r}: leave --reviewer out, or name "
+                "another person with --as."
+            )
+        decision = self.signer.sign(request, self.person, verb, **fields)
+        return await requests.send(runs, item.workflow_id, decision)
+
+
+def hand_of(settings: Settings, subject: str = "") -> Hand:
+    """Return who decides at this command line.
+
+    Args:
+        settings: The deployment's.
+        subject: Who, if somebody said so; else `approvals.decide_as`.
+
+    Raises:
+        BadInput: the deployment has no such person, or does not say which it is although only
+            signed decisions count.
+        ConfigError: the key that the settings name is none.
+    """
+    given = settings.approvals
+    person = person_named(settings, subject)
+    has_key = given.signing_key_env is not None or given.signing_key_file is not None
+    if has_key and person is None and given.require_signature:
+        raise BadInput(
+            "only signed decisions count, and nobody is named to sign for. Say who decides: --as "
+            f"SUBJECT, or the setting 'approvals.decide_as'. {_known(settings)}"
+        )
+    return Hand(person, decision_signer(settings) if has_key else None)
+
+
+def person_named(settings: Settings, subject: str = "") -> Person | None:
+    """Return the person that a command is for, or None when nobody said.
+
+    Args:
+        settings: The deployment's.
+        subject: Who, if somebody said so; else `approvals.decide_as`.
+
+    Raises:
+        BadInput: the deployment has no such person.
+    """
+    named = subject or settings.approvals.decide_as
+    if not named:
+        return None
+    for found in settings.people:
+        if found.subject == named:
+            return Person.model_validate(found.model_dump())
+    raise BadInput(f"{named!r} is none of this deployment's people. {_known(settings)}")
+
+
+def _known(settings: Settings) -> str:
+    names = ", ".join(repr(person.subject) for person in settings.people) or "nobody"
+    return f"'people' in interlock.toml has: {names}."
