@@ -257,6 +257,8 @@ async def _labelled(client: Client, folder: Path) -> None:
         await env.decide(handle, action, "edit", arguments=arguments)
         await env.result(handle)
         await _save(env, "labelled", handle.id)
+
+
 async def _told(client: Client, folder: Path) -> None:
     """Somebody is told of a request in the second attempt, and reminded; then two people approve."""
     folder = folder / "told"

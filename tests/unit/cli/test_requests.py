@@ -13,7 +13,7 @@ from interlock.approvals.contract import ApprovalRequest, AskedTier, CastVote, D
 from interlock.cli import requests
 from interlock.errors import BadInput, DecisionRefused
 from interlock.runs.contract import OpenRequest
-from interlock.tools.contract import Risk, Span
+from interlock.tools.contract import Span
 from tests.unit.cli.waiting import Waiting, item, request, runs
 
 PROGRAM = Path(sys.executable).with_name("interlock")
