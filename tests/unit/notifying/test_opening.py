@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from interlock.errors import ConfigError
+from interlock.inbox import pages
+from interlock.inbox.requests import named
 from interlock.notifying.links import request_key, request_link
 from interlock.notifying.opening import inbox_origin, open_notifier, routes_of
 from interlock.notifying.posting import kept_out_of_logs, post
@@ -118,6 +120,16 @@ def test_messages_lead_to_the_inbox(inbox: dict[str, Any], origin: str) -> None:
     assert found == origin
     link = request_link(found, "run/1", "c1:9be2")
     assert link == (f"{origin}/requests/{request_key('run/1', 'c1:9be2')}" if origin else "")
+
+
+def test_a_link_is_the_inboxs_own_page_of_the_request() -> None:
+    """It has that address, and knows the request by the word that the message has."""
+    word = request_key("run/1", "c1:9be2")
+    page = pages.router.url_path_for("one", key=word)
+    assert (
+        request_link("https://inbox.example", "run/1", "c1:9be2") == f"https://inbox.example{page}"
+    )
+    assert named(word) == ("run/1", "c1:9be2")
 
 
 def test_the_word_for_a_request_fits_into_an_address() -> None:
