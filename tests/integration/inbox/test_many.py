@@ -86,7 +86,8 @@ async def _measure(env: WorkerEnv, inbox: Inbox, client: Client, count: int) -> 
     rest = [handle for handle in handles if handle.id not in runs]
 
     async def end(number: int) -> Handle:
-        await rest[number].terminate("the test is over")
+        await rest[number].signal("cancel_run", "the test is over")
+        await env.result(rest[number])
         return rest[number]
 
     await _each(end, len(rest))

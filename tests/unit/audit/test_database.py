@@ -248,6 +248,7 @@ def test_migrations_are_in_the_package():
         "v0001_events_and_effects.py",
         "v0002_breakers.py",
         "v0003_limits.py",
+        "v0004_credentials.py",
     ]
 
 
