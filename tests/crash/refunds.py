@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -28,6 +29,7 @@ Variant = Literal["reconciling", "blind", "denying"]
 
 _TODAY = date(2026, 3, 2)
 _SEEDS = ["memory.intents:SEEDS"]
+_filling = asyncio.Lock()
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,11 @@ async def fill(settings: Settings) -> None:
     """Put a CRM, a filled memory and the folder of the payment service's hooks into a data folder."""
     folder = data_folder(settings)
     (folder / "holds").mkdir(parents=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOP_CRM_URL", crm_in(folder))
-        await seed(_TODAY)
+    # The CRM's address is in the environment of the process, so shops are filled one at a time.
+    async with _filling:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SHOP_CRM_URL", crm_in(folder))
+            await seed(_TODAY)
     async with App(settings) as app:
         await app.seed("default")
 

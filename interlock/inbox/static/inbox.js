@@ -14,8 +14,8 @@ async function readQueue() {
   const address = new URL(location.href);
   address.searchParams.set("part", "true");
   address.searchParams.delete("said");
-  const answer = await fetch(address, { credentials: "same-origin" });
-  if (answer.redirected || !answer.ok) return;
+  const answer = await fetch(address, { credentials: "same-origin" }).catch(() => null);
+  if (!answer || answer.redirected || !answer.ok) return; // a stream that opens again reads again
   const read = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (mine !== reads) return; // a later one is on its way
   const chosen = new Set([...queue.querySelectorAll("input[name=chosen]:checked")].map((box) => box.value));
@@ -40,7 +40,14 @@ function place(element) {
 
 if (queue) {
   const events = new EventSource(queue.dataset.live);
+  const silent = document.getElementById("silent");
+  let misses = 0; // the first is the end of a stream, which is long but not endless
   events.addEventListener("queue", readQueue);
+  events.addEventListener("open", () => {
+    misses = 0;
+    silent.hidden = true;
+  });
+  events.addEventListener("error", () => (silent.hidden = ++misses < 2));
   addEventListener("pagehide", () => events.close());
 }
 

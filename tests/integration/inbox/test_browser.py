@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,17 @@ IMAGES = Path(__file__).parents[3] / "docs" / "images" / "inbox"
 ADA = Person(subject="ada", name="Ada", roles=("reviewer",), tenants=("north",))
 
 
+FAILED: list[str] = []
+"""What scripts of pages raised: a listener that raised it would end the browser instead."""
+
+
+@pytest.fixture(autouse=True)
+def _scripts_do_not_fail() -> Iterator[None]:
+    FAILED.clear()
+    yield
+    assert FAILED == []
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """A browser."""
@@ -37,19 +48,19 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def inbox(env: WorkerEnv) -> AsyncIterator[Inbox]:
     """An inbox on a port of its own, as `interlock inbox` serves it."""
-    settings = _on_a_free_port(env)
+    settings = _on_port(env, 0)
     async with served_inbox(settings, Runs(settings, env.client), runtime=env.app.runtime) as inbox:
         yield inbox
 
 
-def _on_a_free_port(env: WorkerEnv) -> Settings:
-    given = env.app.settings.inbox.model_copy(update={"port": 0})
+def _on_port(env: WorkerEnv, port: int) -> Settings:
+    given = env.app.settings.inbox.model_copy(update={"port": port})
     return env.app.settings.model_copy(update={"inbox": given})
 
 
 async def _signed_in(inbox: Inbox, context: BrowserContext) -> Page:
     page = await context.new_page()
-    page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))
+    page.on("pageerror", lambda error: FAILED.append(str(error)))
     page.on("console", lambda said: print(said.text) if said.type == "error" else None)  # noqa: T201
     await page.goto(f"{inbox.origin}/login/link?token={await inbox.sessions.link(ADA)}")
     await page.get_by_role("button", name="Sign in").click()
@@ -159,9 +170,11 @@ async def test_every_page_is_accessible(inbox: Inbox, ask: Ask, browser: Browser
         await _shot(page, f"queue-{scheme}")
 
 
-async def test_an_open_page_does_not_keep_the_inbox_from_stopping(env: WorkerEnv, browser: Browser):
-    """Its stream ends when the inbox is asked to stop, long before the server would cut it off."""
-    settings = _on_a_free_port(env)
+async def test_an_open_page_outlives_a_restart_of_the_inbox(
+    env: WorkerEnv, browser: Browser, unused_tcp_port: int
+):
+    """Its stream ends when the inbox is asked to stop; it says so, and goes on with the next one."""
+    settings = _on_port(env, unused_tcp_port)
     runs = Runs(settings, env.client)
     async with await browser.new_context() as context:
         async with served_inbox(settings, runs, runtime=env.app.runtime) as inbox:
@@ -170,3 +183,7 @@ async def test_an_open_page_does_not_keep_the_inbox_from_stopping(env: WorkerEnv
                 await page.reload()
             began = time.monotonic()
         assert time.monotonic() - began < 2
+        silent = page.get_by_role("alert").filter(has_text="the inbox does not answer")
+        await expect(silent).to_be_visible()
+        async with served_inbox(settings, runs, runtime=env.app.runtime):
+            await expect(silent).to_be_hidden(timeout=20_000)
