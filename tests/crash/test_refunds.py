@@ -32,10 +32,7 @@ SAMPLE: tuple[Point, ...] = (
     *(in_call("refund", point) for point in POINTS),
     *HOOKS,
     AtEvent(1),
-    AtEvent(24),
     AtEvent(34),
-    AtEvent(48),
-    after_step(2),
     after_step(5),
     ServerDies("temporal", 24),
 )
@@ -46,7 +43,6 @@ AT_ONCE = 7
 SAMPLE_BLIND: tuple[Point, ...] = (
     in_call("refund", "after_claim"),
     InService("before-commit"),
-    SlowService("in time"),
     SlowService("too late"),
 )
 
@@ -109,9 +105,6 @@ async def test_a_refund_that_cannot_be_looked_up_is_put_before_a_person(tried: T
     """Nothing is repeated on a guess: a person says what happened, and the run ends with one."""
     outcomes = await tried.blind
     told = {outcome.point: (said(outcome), outcome.calls["refund"]) for outcome in outcomes}
-    # On a machine that is slow itself, the service may not be back in time.
-    in_time = told.pop("slow service, in time")
-    assert in_time in [(["happened"], 1), (["did_not_happen"], 2)]
     assert told == {
         "refund after_claim": (["did_not_happen"], 1),
         "service before-commit": (["happened"], 1),

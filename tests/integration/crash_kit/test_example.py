@@ -46,6 +46,8 @@ def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
             **os.environ,
             "INTERLOCK_AGENTS": '["clerk:clerk"]',
             "INTERLOCK_MEMORY__EMBEDDER": "hashing",
+            # Plugins of other libraries, of which each process would load seconds of imports.
+            "PYTEST_ADDOPTS": "-p no:schemathesis -p no:langsmith_plugin",
         },
         capture_output=True,
         text=True,
