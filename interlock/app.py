@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.common import MetricMeter
 
 from interlock.agents.loading import load_runtime, load_workflows
 from interlock.agents.spec import Agent
@@ -25,7 +26,13 @@ from interlock.audit.effects import SqlEffects
 from interlock.audit.ledger import SqlLedger
 from interlock.audit.limits import SqlLimits
 from interlock.audit.store import SqlAuditStore
-from interlock.connection import answers_folder, connect, data_folder, payload_store
+from interlock.connection import (
+    answers_folder,
+    connect,
+    data_folder,
+    metrics_runtime,
+    payload_store,
+)
 from interlock.context import CallContext
 from interlock.memory.activities import MemoryActivities
 from interlock.memory.chroma import ChromaMemory
@@ -99,6 +106,10 @@ class App:
     def tools(self) -> dict[str, Tool]:
         """The deployment's tools, by name."""
         return dict(self.runtime.tools)
+
+    def measure_with(self, meter: MetricMeter) -> None:
+        """Let the metrics of an open application go to a meter; without one they go nowhere."""
+        self._observer.measure_with(meter)
 
     async def __aenter__(self) -> Self:
         """Open the database, the memory and the gateways.
@@ -200,12 +211,13 @@ class App:
         MEMORY_PORT.set(self.memory.bound(context))
 
     async def connect(self) -> Client:
-        """Connect to the deployment's Temporal server.
+        """Connect a worker of the deployment to its Temporal server.
 
         Raises:
             TemporalUnreachable: nothing answers at its address.
+            ConfigError: the settings ask for metrics where none can be served.
         """
-        return await connect(self.settings)
+        return await connect(self.settings, runtime=metrics_runtime(self.settings))
 
     def release_of(self, agent: str) -> str:
         """Return the release that new runs of an agent are pinned to."""

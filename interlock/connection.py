@@ -26,11 +26,12 @@ from temporalio.converter import (
     StorageDriverStoreContext,
 )
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
 from interlock.audit.external_storage import PayloadDriver
 from interlock.audit.payloads import FilePayloadStore
-from interlock.errors import InterlockError, TemporalUnreachable, shortened
+from interlock.errors import ConfigError, InterlockError, TemporalUnreachable, shortened
 from interlock.settings import Settings
 
 PAYLOAD_THRESHOLD = 128 * 1024
@@ -158,8 +159,33 @@ def server_address(settings: Settings) -> str:
     return str(settings.temporal.address or profile.get("target_host") or noted or _DEFAULT_ADDRESS)
 
 
-async def connect(settings: Settings, interceptors: Sequence[Interceptor] = ()) -> Client:
-    """Connect to the Temporal server of the deployment.
+def metrics_runtime(settings: Settings) -> Runtime | None:
+    """Return a runtime of the SDK that serves metrics where the settings say; None for nowhere.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    address = settings.telemetry.metrics_address
+    if address is None:
+        return None
+    metrics = PrometheusConfig(
+        bind_address=address, counters_total_suffix=True, durations_as_seconds=True
+    )
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"no metrics can be served at {address!r}: {_reason(error)}. Set "
+            "'telemetry.metrics_address' (INTERLOCK_TELEMETRY__METRICS_ADDRESS) to the IP address and "
+            "a free port of this machine: each worker here needs one of its own.",
+            address=address,
+        ) from error
+
+
+async def connect(
+    settings: Settings, interceptors: Sequence[Interceptor] = (), *, runtime: Runtime | None = None
+) -> Client:
+    """Connect to the Temporal server of the deployment, with the SDK's default runtime or another.
 
     Raises:
         TemporalUnreachable: nothing answers at the address; the message says how to start one.
@@ -169,7 +195,10 @@ async def connect(settings: Settings, interceptors: Sequence[Interceptor] = ()) 
     options |= {"target_host": address, "namespace": settings.temporal.namespace}
     try:
         return await Client.connect(
-            **options, data_converter=data_converter(settings), interceptors=interceptors
+            **options,
+            data_converter=data_converter(settings),
+            interceptors=interceptors,
+            runtime=runtime,
         )
     except (RPCError, RuntimeError) as error:
         raise TemporalUnreachable(

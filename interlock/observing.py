@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from temporalio import activity
+from temporalio.common import MetricMeter
 
 from interlock.approvals.contract import JudgeRequest
-from interlock.audit.contract import AuditEvent, AuditStore, BreakerRow, EventKind
+from interlock.audit.contract import AuditEvent, AuditStore, BreakerRow, BreakerState, EventKind
 from interlock.context import CallContext
 from interlock.models.contract import ModelAnswer, ModelCall
 from interlock.tools.contract import ToolCall, ToolOutcome, Verdict
@@ -25,6 +26,14 @@ class AuditObserver:
 
     def __init__(self, store: AuditStore) -> None:
         self._store = store
+        self.measure_with(MetricMeter.noop)
+
+    def measure_with(self, meter: MetricMeter) -> None:
+        """Let metrics go to a meter from now on; until then nobody measures."""
+        self._breakers = meter.create_gauge(
+            "interlock_breaker",
+            "1 for the state that a dependency's circuit breaker is in, else 0.",
+        )
 
     async def record(self, events: Sequence[AuditEvent]) -> None:
         """Record events."""
@@ -133,6 +142,12 @@ class AuditObserver:
             outcome=str(breaker.state),
             details={"tool": call.tool, "why": breaker.why},
         )
+
+    def breaker_seen(self, breaker: BreakerRow) -> None:
+        """Set the metric of a breaker: one series for each state, of which one is 1."""
+        for state in BreakerState:
+            labels = {"dependency": breaker.dependency, "state": str(state)}
+            self._breakers.set(int(state is breaker.state), labels)
 
     def judged(
         self, request: JudgeRequest, verdict: Verdict, *, call: str, at: datetime

@@ -332,6 +332,15 @@ class OidcSettings(_Section):
     )
 
 
+class TelemetrySettings(_Section):
+    """What a deployment tells of itself to machines."""
+
+    metrics_address: str | None = Field(
+        None,
+        description="IP address and port at which a worker serves Prometheus metrics, Interlock's and the Temporal SDK's; unset: none.",
+    )
+
+
 class Settings(BaseSettings):
     """All settings of a deployment."""
 
@@ -379,6 +388,7 @@ class Settings(BaseSettings):
     )
     inbox: InboxSettings = InboxSettings()
     oidc: OidcSettings = OidcSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     project_dir: Path = Field(
         Path(), description="Folder of interlock.toml; set by `load_settings`."
     )

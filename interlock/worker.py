@@ -14,6 +14,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.exceptions import ApplicationErrorCategory as Category
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -154,6 +155,8 @@ async def running_workers(app: App, client: Client) -> AsyncIterator[None]:
         ConfigError: a tool names an implementation that cannot be loaded.
     """
     app.tool_gateway.load()
+    runtime = client.service_client.config.runtime or Runtime.default()
+    app.measure_with(runtime.metric_meter)
     await register_search_attributes(client, app.settings.temporal.namespace)
     async with AsyncExitStack() as stack:
         for worker in workers(app, client):

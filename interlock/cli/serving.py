@@ -19,7 +19,7 @@ from interlock.cli.knowledge import fill_if_empty
 from interlock.cli.output import Output
 from interlock.cli.requests import reviewer_name
 from interlock.cli.signals import Stop, signals
-from interlock.connection import connect, data_folder, note_server
+from interlock.connection import connect, data_folder, metrics_runtime, note_server
 from interlock.errors import StoreLocked, StoreUnwritable, TemporalUnreachable
 from interlock.runs.client import Runs
 from interlock.server import Server, running_server
@@ -46,7 +46,7 @@ async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool, in
         server = await stack.enter_async_context(_server(settings, port, ui))
         stack.enter_context(_noted(settings, server))
         here = _at(settings, server.address)
-        client = await connect(here)
+        client = await connect(here, runtime=metrics_runtime(settings) if worker else None)
         if worker:
             await stack.enter_async_context(_worker(out, here, client))
         told: dict[str, object] = {"address": server.address, "ui": server.ui, "worker": worker}
@@ -65,7 +65,7 @@ async def serve_worker(out: Output) -> None:
     settings = load_settings()
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(signals())
-        client = await connect(settings)
+        client = await connect(settings, runtime=metrics_runtime(settings))
         await stack.enter_async_context(_worker(out, settings, client))
         address = client.service_client.config.target_host
         await _ready(out, stop, {"status": "ready", "address": address, "worker": True})

@@ -419,6 +419,10 @@ class ToolObserver(Protocol):
         """Take note of a breaker that a call has opened or closed."""
         ...
 
+    def breaker_seen(self, breaker: BreakerRow) -> None:
+        """Take note of a breaker as this process has just read or written it, changed or not."""
+        ...
+
 
 TOOL_PORT: ContextVar[ToolPort] = ContextVar("interlock_tool_port")
 """The port of the current run or of the open application."""

@@ -181,7 +181,7 @@ class Dependencies:
         for row in found:
             known = self._rows.get(row.dependency)
             if known is None or known.token <= row.token:  # not older than what was just written
-                self._rows[row.dependency] = row
+                self._know(row)
 
     async def _change(
         self, name: str, change: Callable[[BreakerRow], BreakerRow]
@@ -189,8 +189,12 @@ class Dependencies:
         if self._store is None:
             raise ConfigError(f"dependency {name!r} has no store of breakers.")
         before, after = await self._store.change(name, change)
-        self._rows[name] = after
+        self._know(after)
         return before, after
+
+    def _know(self, row: BreakerRow) -> None:
+        self._rows[row.dependency] = row
+        self._observer.breaker_seen(row)
 
 
 def _refusal(contract: ToolContract, row: BreakerRow, left: float) -> CircuitOpen:

@@ -97,6 +97,9 @@ class Observer:
     async def incident(self, call: ToolCall, what: str, *, at: datetime, token: int) -> None:
         self.incidents.append((what, token))
 
+    def breaker_seen(self, breaker: BreakerRow) -> None:
+        """Take no note."""
+
     async def breaker_changed(self, call: ToolCall, breaker: BreakerRow, *, at: datetime) -> None:
         self.breakers.append((breaker.dependency, str(breaker.state)))
 
