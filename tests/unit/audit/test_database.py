@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from filelock import FileLock
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
@@ -250,6 +251,28 @@ def test_migrations_are_in_the_package():
         "v0003_limits.py",
         "v0004_credentials.py",
     ]
+    assert ScriptDirectory(versions.parent).get_current_head() == migrations.NEWEST
+
+
+OPENING = """
+import asyncio, sys
+from interlock.audit.database import Database
+async def main():
+    async with Database(sys.argv[1]):
+        print("alembic" in sys.modules)
+asyncio.run(main())
+"""
+
+
+async def test_a_database_that_is_up_to_date_is_opened_without_alembic(tmp_path):
+    """The library of migrations is loaded only where there is something to migrate."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/audit.db"
+    async with Database(url):
+        pass
+
+    run = subprocess.run([sys.executable, "-c", OPENING, url], capture_output=True, check=False)
+
+    assert (run.stdout.strip(), run.stderr.decode()) == (b"False", "")
 
 
 def _raise_as_sqlalchemy(statement):
