@@ -22,6 +22,9 @@ _AT_ONCE = 10
 _VOTES_SECONDS = 10.0
 """How old the votes of a request may be that several people have to approve."""
 
+_NOBODY = NoWorker("no worker answers. See to it with `interlock doctor`.")
+"""Everybody who reads the queue is told: it names no run, which may be another tenant's."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -157,8 +160,8 @@ class Board:
                 at = time.monotonic()
                 try:
                     return _Kept(run, await self._requests(run.workflow_id), at)
-                except NoWorker as error:
-                    self.trouble = error
+                except NoWorker:
+                    self.trouble = _NOBODY
                 except (RunNotFound, RunFinished):
                     pass  # it ended since it was listed
                 except InterlockError as error:

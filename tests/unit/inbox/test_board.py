@@ -138,10 +138,11 @@ async def test_without_a_worker_the_list_says_that_it_is_old(board: Board, runs:
     await board.refresh()
     for number in range(50):
         runs.let_wait(f"new-{number}", _request(f"n{number}"))
-        runs.answers[f"new-{number}"] = NoWorker("nobody polls")
+        runs.answers[f"new-{number}"] = NoWorker(f"nobody polls for run 'new-{number}'")
     await board.refresh()
     assert await _names(board) == ["a"]
     assert board.trouble is not None
+    assert "new-" not in board.trouble.message  # whose run that is, not everybody may know
     assert len(runs.asked) < 20
     for number in range(50):
         runs.answers[f"new-{number}"] = (_request(f"n{number}"),)
