@@ -7,7 +7,6 @@ reviewer has to see what is there, and not what an escape sequence makes of it.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +16,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Control characters but tab and newline, and those that reverse the direction of text."""
+from interlock.visible import visible
 
 _WIDE = 200
 """Columns where no terminal says how many it has."""
@@ -52,11 +50,11 @@ class Output:
         """Print lines for people, on stderr when stdout is for JSON."""
         console = self._notes if self.as_json else self._answers
         for item in text:
-            console.print(clean(item) if isinstance(item, str) else item)
+            console.print(visible(item) if isinstance(item, str) else item)
 
     def note(self, text: RenderableType) -> None:
         """Print a remark on stderr."""
-        self._notes.print(clean(text) if isinstance(text, str) else text, style="dim")
+        self._notes.print(visible(text) if isinstance(text, str) else text, style="dim")
 
     def write(self, text: str) -> None:
         """Print text exactly as it is, for a file or another program."""
@@ -92,14 +90,9 @@ def to_json(data: Any, *, one_line: bool = False) -> str:
     return json.dumps(plain, ensure_ascii=False, indent=None if one_line else 2)
 
 
-def clean(text: str) -> str:
-    """Return `text` with control characters spelled out, so that a terminal obeys none of them."""
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
 def line(*parts: str | tuple[str, str]) -> Text:
     """Return one line of plain and (text, style) parts."""
-    cleaned = [clean(p) if isinstance(p, str) else (clean(p[0]), p[1]) for p in parts]
+    cleaned = [visible(p) if isinstance(p, str) else (visible(p[0]), p[1]) for p in parts]
     return Text.assemble(*cleaned)
 
 
@@ -109,7 +102,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(Text(clean(cell)) if isinstance(cell, str) else cell for cell in row))
+        made.add_row(*(Text(visible(cell)) if isinstance(cell, str) else cell for cell in row))
     return made
 
 
