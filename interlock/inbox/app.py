@@ -77,7 +77,8 @@ async def _answer(request: Request, error: Exception) -> Response:
         return answer_of(error)
     signs_in = request.url.path.startswith("/login")
     if isinstance(error, NotSignedIn) and request.method == "GET" and not signs_in:
-        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        query = request.url.query
+        asked = quote(request.scope["path"]) + (f"?{query}" if query else "")
         return RedirectResponse(f"/login?next={quote(asked, safe='')}", 303)
     found = problem_of(error)
     return render(request, "problem.html", found.status, problem=found)

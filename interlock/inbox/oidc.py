@@ -6,7 +6,6 @@ kept; an unknown key id has them fetched again, but not more often than `_KEYS_S
 
 from __future__ import annotations
 
-import hmac
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from interlock.addresses import is_private
 from interlock.errors import ConfigError, NotSignedIn, OperatorError
 from interlock.settings import OidcSettings
 
@@ -109,7 +109,7 @@ class Provider:
         if not isinstance(token, str):
             raise NotSignedIn("the identity provider did not accept the code. Sign in again.")
         claims = await self._verified(token, self.settings.client_id)
-        if not hmac.compare_digest(str(claims.get("nonce", "")), nonce):
+        if claims.get("nonce") != nonce:
             raise NotSignedIn("this answer of the identity provider is not to your request.")
         return claims
 
@@ -139,9 +139,8 @@ class Provider:
         except (JoseError, ValueError) as first:
             if not self._may_fetch_again():
                 raise _refused(first) from first
-            self._keys = None  # the provider may have new keys
             try:
-                decoded = jwt.decode(token, await self._known_keys(), algorithms=_ALGORITHMS)
+                decoded = jwt.decode(token, await self._fetched_keys(), algorithms=_ALGORITHMS)
             except (JoseError, ValueError) as error:
                 raise _refused(error) from error
         rules = jwt.JWTClaimsRegistry(
@@ -161,16 +160,17 @@ class Provider:
         return time.monotonic() - self._fetched_at >= _KEYS_SECONDS
 
     async def _known_keys(self) -> KeySet:
-        if self._keys is None:
-            found = await self._described()
-            self._fetched_at = time.monotonic()
-            answer = await self._asked("GET", found.jwks_uri)
-            try:
-                self._keys = KeySet.import_key_set(answer)  # type: ignore[arg-type]  # checked by it
-            except (JoseError, ValueError, KeyError) as error:
-                raise OperatorError(
-                    f"the identity provider's keys cannot be read: {error}."
-                ) from error
+        return await self._fetched_keys() if self._keys is None else self._keys
+
+    async def _fetched_keys(self) -> KeySet:
+        """Return the provider's keys of now; while it does not answer, those before are kept."""
+        found = await self._described()
+        self._fetched_at = time.monotonic()
+        answer = await self._asked("GET", found.jwks_uri)
+        try:
+            self._keys = KeySet.import_key_set(answer)  # type: ignore[arg-type]  # checked by it
+        except (JoseError, ValueError, KeyError) as error:
+            raise OperatorError(f"the identity provider's keys cannot be read: {error}.") from error
         return self._keys
 
     async def _described(self) -> _Metadata:
@@ -190,6 +190,11 @@ class Provider:
         return self._metadata
 
     async def _asked(self, method: str, address: str, **sent: Any) -> dict[str, Any]:
+        if not is_private(address):
+            raise ConfigError(
+                f"{address!r} of the identity provider: others could read and change what is said "
+                "there. It has to begin with https://, or be http on this machine."
+            )
         try:
             answer = await self._http.request(method, address, **sent)
             data = answer.json()

@@ -32,6 +32,15 @@ class People:
         """Return what the configuration says of a person, or else the person as it came."""
         return self._by_subject.get(person.subject, person)
 
+    def kept(self, person: Person) -> Person:
+        """Return what is kept of a person who signs in.
+
+        Of one that the configuration has, only who it is: what stands there counts at each request,
+        and once it is gone, nothing does.
+        """
+        known = self.named(person.subject)
+        return person if known is None else Person(subject=known.subject, name=known.name)
+
 
 def whoever_started(subject: str) -> Person:
     """Return a person that may do everything: who starts the inbox owns the deployment's files."""
@@ -49,13 +58,18 @@ def let_follow(person: Person) -> None:
         raise NotAllowed(f"{person.subject!r} has no role and may see nothing. {_ASK}")
 
 
+def reviews(person: Person) -> bool:
+    """Whether somebody may be asked about something: has a role beside that of a caller."""
+    return bool(set(person.roles) - {Role.CALLER})
+
+
 def let_review(person: Person) -> None:
     """Let only someone go on who may be asked about something.
 
     Raises:
         NotAllowed: the person starts runs at most.
     """
-    if not set(person.roles) - {Role.CALLER}:
+    if not reviews(person):
         raise NotAllowed(
             f"{person.subject!r} may not see requests or decide: that takes the role 'reviewer', or "
             f"another one that a policy asks. {_ASK}"
@@ -68,9 +82,10 @@ def person_of(claims: Mapping[str, Any], settings: OidcSettings) -> Person:
     Raises:
         NotSignedIn: the subject is none that can be kept whole.
     """
-    subject = str(claims["sub"])
-    if not 0 < len(subject) <= _LONGEST_SUBJECT:  # cut, it could be somebody else's
-        raise NotSignedIn("the subject of this token is empty or longer than 200 characters.")
+    subject = claims["sub"]
+    if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT:
+        # Cut, or written as text, it could be somebody else's.
+        raise NotSignedIn("the subject of this token is no text of 1 to 200 characters.")
     return Person(
         subject=subject,
         name=str(claims.get(settings.name_claim) or "")[:200],

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends
 from starlette.requests import Request
 
+from interlock.addresses import LOCAL, is_private
 from interlock.audit.contract import AuditStore
 from interlock.audit.credentials import SqlCredentials
 from interlock.errors import ConfigError
@@ -22,8 +23,6 @@ from interlock.inbox.sessions import Sessions
 from interlock.runs.client import Runs
 from interlock.settings import InboxSettings
 from interlock.workflows.runtime import Runtime
-
-_HERE = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def origin_of(settings: InboxSettings, port: int) -> str:
         ConfigError: people would come without TLS from other machines.
     """
     if settings.public_url is None:
-        if settings.host not in _HERE:
+        if settings.host not in LOCAL:
             raise ConfigError(
                 f"'inbox.host' is {settings.host!r}: others could read what is sent. Set "
                 "'inbox.public_url' to the https address of what ends TLS before it, or listen "
@@ -61,16 +60,18 @@ def origin_of(settings: InboxSettings, port: int) -> str:
             )
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         return f"http://{host}:{port}"
-    parts = urlsplit(settings.public_url)
-    if parts.scheme != "https" and parts.hostname not in _HERE:
+    if not is_private(settings.public_url):
         raise ConfigError(
             f"'inbox.public_url' is {settings.public_url!r}; it has to begin with https://."
         )
-    if not parts.netloc or parts.path not in ("", "/") or parts.query:
+    parts = urlsplit(settings.public_url)
+    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise ConfigError(
-            f"'inbox.public_url' is {settings.public_url!r}; it has to be an address without a path."
+            f"'inbox.public_url' is {settings.public_url!r}; it has to be https:// and a host, and no "
+            "more."
         )
-    return f"{parts.scheme}://{parts.netloc}"
+    usual = {"https": ":443", "http": ":80"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}"  # as browsers write it
 
 
 def inbox_of(request: Request) -> Inbox:

@@ -87,7 +87,7 @@ async def login_link(sessions: Sessions, people: People, origin: str, subject: s
     deployment's files gets here.
     """
     person: Person = people.named(subject) or whoever_started(subject)
-    return f"{origin}/login/link?token={await sessions.link(person)}"
+    return f"{origin}/login/link?token={await sessions.link(people.kept(person))}"
 
 
 def _config(inbox: Inbox, settings: InboxSettings) -> uvicorn.Config:

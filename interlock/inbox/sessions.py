@@ -6,6 +6,7 @@ import hmac
 import secrets
 from datetime import timedelta
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
@@ -49,8 +50,7 @@ class Sessions:
         self._link = link
         # A browser takes a cookie with this prefix only over https, for this host and no other. On
         # one's own machine cookies are shared by all ports.
-        port = origin.rpartition(":")[2]
-        self.cookie = "__Host-interlock" if self._secure else f"interlock-{port}"
+        self.cookie = "__Host-interlock" if self._secure else f"interlock-{_port(origin)}"
         self._login_cookie = f"{self.cookie}-login"
 
     async def link(self, person: Person) -> str:
@@ -113,7 +113,7 @@ class Sessions:
         found = await self._credentials.take("login", request.cookies.get(self._login_cookie, ""))
         response.delete_cookie(self._login_cookie, path="/", secure=self._secure, httponly=True)
         made = None if found is None else Attempt.model_validate(found.holder)
-        if made is None or not hmac.compare_digest(made.state, state):
+        if made is None or made.state != state:  # one guess: the attempt is used up
             raise NotSignedIn("this browser did not ask to sign in, or too long ago. Try again.")
         return made
 
@@ -152,6 +152,10 @@ async def issue_key(
 ) -> str:
     """Return a new API key of a machine: nobody sees it again."""
     return KEY_PREFIX + await credentials.issue("api_key", _holder(person), lasts, label=label)
+
+
+def _port(origin: str) -> int:
+    return urlsplit(origin).port or 80
 
 
 def _holder(person: Person) -> dict[str, object]:

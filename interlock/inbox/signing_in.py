@@ -49,7 +49,7 @@ async def follow_link(
     await inbox.limits.count_login(address_of(request))
     person = await inbox.sessions.follow_link(token)
     response = RedirectResponse(own(next), 303)
-    await inbox.sessions.begin(response, inbox.people.known_as(person))
+    await inbox.sessions.begin(response, inbox.people.kept(person))
     return response
 
 
@@ -90,9 +90,9 @@ async def come_back(
         nonce=asked.nonce,
         verifier=asked.verifier,
     )
-    person = inbox.people.known_as(person_of(claims, provider.settings))
+    person = person_of(claims, provider.settings)
     response.headers["Location"] = asked.next
-    await inbox.sessions.begin(response, person)
+    await inbox.sessions.begin(response, inbox.people.kept(person))
     return response
 
 
@@ -106,8 +106,8 @@ async def logout(request: Request, inbox: Here, person: Changer) -> Response:
 
 def own(address: str) -> str:
     """Return an address of the inbox itself, whatever was given: nobody is sent elsewhere."""
-    fine = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return address if fine and address.isprintable() and "\\" not in address else "/"
+    fine = address.isascii() and address.isprintable() and "\\" not in address
+    return address if fine and address.startswith("/") and not address.startswith("//") else "/"
 
 
 def _provider(inbox: Inbox) -> Provider:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
+from interlock.addresses import is_private
 from interlock.errors import ConfigError
 from interlock.notifying.contract import Audience, Channel
 from interlock.notifying.links import request_link
@@ -30,7 +30,6 @@ from interlock.settings import (
 )
 
 _SECONDS = 10.0
-_HERE = (("http", "127.0.0.1"), ("http", "localhost"), ("http", "::1"))
 
 
 @asynccontextmanager
@@ -119,13 +118,10 @@ def _secret(name: str, variable: str) -> SecretStr:
 
 def _checked_url(name: str, what: str, url: str) -> str:
     """Return an address that keeps what is sent there; an error does not repeat it."""
-    try:
+    with suppress(httpx.InvalidURL):
         httpx.URL(url)
-        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
-    except (httpx.InvalidURL, ValueError):
-        scheme, host = "", None
-    if host and (scheme == "https" or (scheme, host) in _HERE):
-        return url
+        if is_private(url):
+            return url
     raise ConfigError(
         f"notify {name!r}: {what} has to begin with https://, or be http on this machine."
     )

@@ -17,6 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
+from interlock.errors import ConfigError, OperatorError
 from interlock.inbox.app import application
 from interlock.inbox.oidc import Provider
 from interlock.inbox.opening import open_inbox
@@ -125,6 +126,9 @@ async def test_who_comes_back_uninvited_is_not_signed_in(
     back = (await provider.get(await _sent_there(visitor))).headers["Location"]
     visitor.cookies.clear()
     assert (await visitor.get(back)).status_code == 401
+    back = (await provider.get(await _sent_there(visitor))).headers["Location"]
+    odd = back.replace(httpx.URL(back).params["state"], "%C3%BC")
+    assert (await visitor.get(odd)).status_code == 401
     assert (await visitor.get("/login/callback", params={"error": "denied"})).status_code == 401
     assert (await visitor.get("/api/v1/me")).status_code == 401
 
@@ -133,8 +137,9 @@ async def test_an_answer_to_another_request_is_refused(
     visitor: httpx.AsyncClient, provider: httpx.AsyncClient
 ):
     """A token with another nonce was made for somebody else's sign-in."""
-    back = await _sign_in(visitor, provider, sub="u-1", nonce="another")
-    assert back.status_code == 401
+    for nonce in ("another", "ü", 7, None):
+        back = await _sign_in(visitor, provider, sub="u-1", nonce=nonce)
+        assert back.status_code == 401
     assert (await visitor.get("/api/v1/me")).status_code == 401
 
 
@@ -188,6 +193,39 @@ async def test_keys_are_fetched_again_when_the_provider_has_new_ones(
     monkeypatch.setattr("interlock.inbox.oidc._KEYS_SECONDS", 0.0)
     assert await _me(visitor, new) == 200
     assert await _me(visitor, old) == 401
+
+
+async def test_a_provider_that_is_away_makes_no_known_key_forgotten(
+    provider: httpx.AsyncClient, issuer: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A stray token has the keys fetched anew; while that fails, good ones are still believed."""
+    answers = {"up": True}
+
+    async def serve(request: httpx.Request) -> httpx.Response:
+        return await provider.get(request.url) if answers["up"] else httpx.Response(503, json={})
+
+    monkeypatch.setattr("interlock.inbox.oidc._KEYS_SECONDS", 0.0)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(serve)) as through:
+        client = Provider(OidcSettings(issuer=issuer, client_id=CLIENT), through, None)
+        told = await provider.post("/mint", json={"claims": {"sub": "u-4"}})
+        token = str(told.json()["token"])
+        assert (await client.verified(token))["sub"] == "u-4"
+        answers["up"] = False
+        with pytest.raises(OperatorError):
+            await client.verified("a.stray.token")
+        assert (await client.verified(token))["sub"] == "u-4"
+
+
+async def test_a_provider_is_asked_over_tls_only():
+    """Whoever can change what it says on the way could sign in as anybody."""
+
+    def never(request: httpx.Request) -> httpx.Response:
+        raise AssertionError(request.url)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(never)) as http:
+        settings = OidcSettings(issuer="http://id.test", client_id=CLIENT)
+        with pytest.raises(ConfigError, match="https://"):
+            await Provider(settings, http, None).verified("a.b.c")
 
 
 async def test_a_clients_secret_is_said_as_the_provider_wants_it(

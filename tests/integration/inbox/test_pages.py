@@ -59,6 +59,11 @@ async def test_whoever_is_not_signed_in_is_sent_to_sign_in(browser: httpx.AsyncC
     assert answer.status_code == 303
     assert answer.headers["Location"] == "/login?next=%2Fruns%3Fstatus%3Dwaiting"
     assert "Sign in" in await _page(browser, answer.headers["Location"])
+    odd = await browser.get("/runs/a%3Fb%C3%BC")
+    assert odd.headers["Location"] == "/login?next=%2Fruns%2Fa%253Fb%25C3%25BC"
+    assert 'value="/runs/a%3Fb%C3%BC"' in await _page(
+        browser, "/login/link?token=t&next=%2Fruns%2Fa%253Fb%25C3%25BC"
+    )
 
 
 async def test_a_request_is_found_in_the_queue_and_approved(

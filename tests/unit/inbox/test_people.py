@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from interlock.approvals.people import Person
@@ -9,6 +12,7 @@ from interlock.errors import BadInput, ConfigError, NotAllowed, NotSignedIn
 from interlock.inbox import cursors
 from interlock.inbox.people import People, let_follow, let_review, person_of
 from interlock.inbox.services import origin_of
+from interlock.inbox.sessions import Sessions
 from interlock.inbox.signing_in import own
 from interlock.settings import InboxSettings, OidcSettings, PersonSettings
 
@@ -24,7 +28,7 @@ def test_claims_count_as_the_settings_say() -> None:
     found = person_of({"sub": "u", "groups": ["grp", "admin"], "roles": ["admin"]}, mapped)
     assert (found.roles, found.tenants) == (("reviewer",), ())
     assert person_of({"sub": "u", "roles": {"admin": True}}, plain).roles == ()
-    for subject in ("", "u" * 201):
+    for subject in ("", "u" * 201, 7, ["u"]):
         with pytest.raises(NotSignedIn, match="subject"):
             person_of({"sub": subject}, plain)
 
@@ -36,6 +40,33 @@ def test_the_configuration_wins() -> None:
     assert people.known_as(came).roles == ("caller",)
     other = Person(subject="v", roles=("admin",))
     assert people.known_as(other) == other
+
+
+def test_of_whom_the_configuration_names_only_the_name_is_kept() -> None:
+    """So that a session is worth nothing once somebody was taken out of it."""
+    ada = PersonSettings(subject="ada", name="Ada", roles=["reviewer"], tenants=["north"])
+    came = Person(subject="ada", roles=("admin",), tenants=("*",))
+    kept = People([ada]).kept(came)
+    assert kept == Person(subject="ada", name="Ada")
+    assert People([ada]).known_as(kept).roles == ("reviewer",)
+    assert People([]).known_as(kept).roles == ()
+    assert People([]).kept(came) == came
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ("https://inbox.test", "__Host-interlock"),
+        ("http://127.0.0.1:8321", "interlock-8321"),
+        ("http://localhost", "interlock-80"),
+        ("http://[::1]", "interlock-80"),
+    ],
+)
+def test_a_cookie_has_a_name_that_browsers_take(origin: str, name: str) -> None:
+    """Of this host alone, and where a machine has several inboxes, of this port."""
+    nowhere: Any = None
+    hour = timedelta(hours=1)
+    assert Sessions(nowhere, origin=origin, session=hour, link=hour).cookie == name
 
 
 def test_who_has_no_role_is_told_so() -> None:
@@ -60,6 +91,7 @@ def test_who_has_no_role_is_told_so() -> None:
         ({"host": "::1"}, "http://[::1]:80"),
         ({"host": "0.0.0.0", "public_url": "https://inbox.test/"}, "https://inbox.test"),
         ({"public_url": "http://localhost:9000"}, "http://localhost:9000"),
+        ({"public_url": "https://Inbox.Test:443"}, "https://inbox.test"),
     ],
 )
 def test_people_come_by_https_or_from_this_machine(given: dict[str, str], origin: str) -> None:
@@ -69,8 +101,9 @@ def test_people_come_by_https_or_from_this_machine(given: dict[str, str], origin
 
 @pytest.mark.parametrize(
     "given",
-    [{"host": "0.0.0.0"}, {"public_url": "http://inbox.test"}, {"public_url": "https://a.test/b"}],
-)
+    [{"host": "0.0.0.0"}, {"public_url": "http://inbox.test"}, {"public_url": "https://a.test/b"},
+     {"public_url": "ftp://localhost"}, {"public_url": "https://a@b.test"}, {"public_url": "http://["}],
+)  # fmt: skip
 def test_an_address_without_tls_is_refused(given: dict[str, str]) -> None:
     """The message names the setting."""
     with pytest.raises(ConfigError, match=r"inbox\."):
@@ -80,7 +113,8 @@ def test_an_address_without_tls_is_refused(given: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("address", "kept"),
     [("/", True), ("/runs?status=waiting", True), ("//evil.test", False), ("https://evil.test", False),
-     ("/\\evil.test", False), ("", False), ("/a\nb", False), ("runs", False)],
+     ("/\\evil.test", False), ("", False), ("/a\nb", False), ("runs", False),
+     ("/runs/%C3%BC", True), ("/runs/ü", False)],
 )  # fmt: skip
 def test_only_own_addresses_are_gone_to(address: str, kept: bool) -> None:
     """After signing in nobody is led elsewhere."""
