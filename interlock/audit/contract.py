@@ -21,8 +21,9 @@ EventKind = Literal[
     "feedback",
     "incident",
     "breaker",
+    "reveal",
 ]
-"""What an audit event is about."""
+"""What an audit event is about. reveal: somebody asked to see personal data that is masked."""
 
 
 class AuditEvent(BaseModel):

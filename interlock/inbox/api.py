@@ -14,6 +14,7 @@ from interlock.inbox.deciding import Choice, OneOfMany, Refused, Taken, decide_a
 from interlock.inbox.identity import Caller
 from interlock.inbox.problems import documented
 from interlock.inbox.requests import LONGEST_PAGE, RequestPage, RequestView
+from interlock.inbox.revealing import note_request
 from interlock.inbox.services import Here
 from interlock.runs.asked import RequestFilter
 from interlock.tools.contract import Risk
@@ -88,8 +89,16 @@ async def list_requests(
 
 @router.get("/requests/{key}", responses=documented(404))
 async def read_request(inbox: Here, person: Caller, key: Key) -> RequestView:
-    """Return one open request, as its run has it now."""
+    """Return one open request, as its run has it now. What is personal is masked."""
     return inbox.requests.view(person, await inbox.requests.one(person, key))
+
+
+@router.post("/requests/{key}/reveal", responses=documented(404))
+async def reveal_request(inbox: Here, person: Caller, key: Key) -> RequestView:
+    """Return one open request with what is personal. It is recorded who saw it."""
+    item = await inbox.requests.one(person, key)
+    await note_request(inbox.audit, person, item)
+    return inbox.requests.view(person, item, revealed=True)
 
 
 @router.post("/requests/{key}/decision", responses=documented(404, 409))
@@ -114,7 +123,7 @@ async def read_hitl(inbox: Here, person: Caller, key: Key, response: Response) -
     """Return a request in LangChain's schema; its digest is the ETag."""
     item = await inbox.requests.one(person, key)
     response.headers["ETag"] = f'"{item.request.digest}"'
-    return hitl.request_of(item.request, inbox.runtime)
+    return hitl.request_of(inbox.requests.view(person, item), inbox.runtime)
 
 
 @router.post("/requests/{key}/hitl", tags=["langchain"], responses=documented(404, 409))

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from interlock.approvals.contract import ApprovalRequest
+from interlock.inbox.masking import masked
 from interlock.replay.steps import (
     Found,
     Judged,
@@ -53,6 +54,10 @@ class Context(BaseModel):
     called: tuple[ToolCalled, ...] = ()
     """The last calls of tools."""
     used: Totals = Totals()
+
+    def covered(self) -> Context:
+        """Return it with what is personal masked."""
+        return Context.model_validate(masked(self.model_dump()))
 
 
 def context_of(request: ApprovalRequest, steps: Sequence[Step]) -> Context:

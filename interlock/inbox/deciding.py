@@ -22,6 +22,7 @@ from interlock.errors import (
     wrong_fields,
 )
 from interlock.inbox.board import Board
+from interlock.inbox.masking import has_masks
 from interlock.inbox.people import let_review
 from interlock.inbox.requests import Requests
 from interlock.runs.asked import refusal_of
@@ -95,6 +96,7 @@ class Decider:
             sending: An idempotency key: the same one with the same choice is taken once.
 
         Raises:
+            BadInput: it is none, or an edit's arguments are masked ones.
             NotAllowed: the person has no role to decide on anything.
             RequestNotFound: there is no such request in the person's tenants.
             DecisionRefused: it does not count; the code says why.
@@ -102,6 +104,7 @@ class Decider:
         """
         let_review(person)
         workflow_id, request_id, request = await self._requests.at_hand(person, key)
+        _refuse_masks(choice, request)
         sent_as = _update_id(person, key, choice, sending) if sending else None
         said = {**choice.model_dump(exclude={"verb", "digest"}), "nonce": _nonce(sent_as)}
         try:
@@ -143,6 +146,16 @@ class Decider:
             digest=choice.digest,
             reviewer=person.subject,
             **said,
+        )
+
+
+def _refuse_masks(choice: Choice, request: ApprovalRequest | None) -> None:
+    """Refuse an edit of arguments as they were shown: a mask is not what it stands for."""
+    before = request.arguments if request else {}
+    if has_masks(choice.arguments) and not has_masks(before):
+        raise BadInput(
+            "these arguments hold masks such as \u27e6secret\u27e7 in place of values. Read the request with "
+            "POST .../reveal, and change what that gives."
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from interlock.errors import BadInput
+from interlock.inbox.masking import masked
 
 PREFIX = "arg."
 _LONG = 60
@@ -48,6 +49,12 @@ class FormField(BaseModel):
 def fields(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> list[FormField]:
     """Return the fields of a form for a tool's arguments, filled with what the agent chose."""
     return [field for _, _, field in _walk(schema, arguments)]
+
+
+def is_plain(field: FormField) -> bool:
+    """Whether nothing of a field's value would be masked."""
+    value = json.loads(field.value) if field.widget == "json" and field.value else field.value
+    return bool(masked(value, field.label) == value)
 
 
 def filled(found: list[FormField], form: Mapping[str, Any]) -> list[FormField]:

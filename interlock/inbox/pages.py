@@ -23,6 +23,7 @@ from interlock.inbox.past import past_of
 from interlock.inbox.problems import code_of
 from interlock.inbox.rendering import render
 from interlock.inbox.requests import key_of
+from interlock.inbox.revealing import note_request
 from interlock.inbox.services import Here, Inbox
 from interlock.runs.asked import RequestFilter, refusal_of
 from interlock.runs.contract import OpenRequest
@@ -91,6 +92,13 @@ async def one(request: Request, inbox: Here, person: Reader, key: Key) -> Respon
     return await _request_page(request, inbox, person, key)
 
 
+@router.post("/requests/{key}/reveal")
+async def reveal(request: Request, inbox: Here, person: Changer, key: Key) -> Response:
+    """Show one request with what is personal; it is recorded who saw it."""
+    await note_request(inbox.audit, person, await inbox.requests.one(person, key))
+    return await _request_page(request, inbox, person, key, revealed=True)
+
+
 @router.post("/requests/{key}")
 async def decide(request: Request, inbox: Here, person: Changer, key: Key) -> Response:
     """Take a decision from the page, and go on with the next request."""
@@ -135,11 +143,21 @@ async def _request_page(
     key: str,
     problem: InterlockError | None = None,
     sent: Mapping[str, Any] | None = None,
+    *,
+    revealed: bool = False,
 ) -> Response:
     item = await inbox.requests.one(person, key)
     asked, tool = item.request, inbox.runtime.tools.get(item.request.tool)
     steps, _ = await read_run(inbox.runs, item.workflow_id)
-    schema = tool.contract.parameters if tool else {}
+    view, context = inbox.requests.view(person, item, revealed=True), context_of(asked, steps)
+    fields = forms.fields(tool.contract.parameters if tool else {}, asked.arguments)
+    masks = (inbox.requests.view(person, item), context.covered())
+    is_masked = not revealed and masks != (view, context)
+    if is_masked:
+        view, context = masks
+    shown = [
+        field for field in fields if revealed or field.name in (sent or {}) or forms.is_plain(field)
+    ]
     return render(
         request,
         "request.html",
@@ -147,15 +165,18 @@ async def _request_page(
         person=person,
         form_token=inbox.sessions.form_token(request),
         active="queue",
-        view=inbox.requests.view(person, item),
+        revealed=revealed,
+        is_masked=is_masked,
+        view=view,
         tier=asked.at_hand(datetime.now(UTC)),
         later=asked.tiers[asked.at(datetime.now(UTC)) + 1 :],
         refusal=refusal_of(person, asked),
         description=tool.contract.description if tool else "",
         effect=EFFECTS.get(str(tool.contract.effect), "") if tool else "",
-        context=context_of(asked, steps),
+        context=context,
         past=await past_of(asked, inbox.audit),
-        fields=forms.filled(forms.fields(schema, asked.arguments), sent or {}),
+        fields=forms.filled(shown, sent or {}),
+        not_shown=[field.label for field in fields if field not in shown],
         sent=sent or {},
         picture=await picture_of(inbox, item.workflow_id),
         problem=problem,

@@ -1,42 +1,52 @@
-"""Pages from templates: escaped, whatever a model or a customer wrote."""
+"""Pages from templates: whatever a model or a customer wrote is escaped, and all of it is seen."""
 
 from __future__ import annotations
 
 import json
-import re
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fastapi.templating import Jinja2Templates
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    pass_context,
+    select_autoescape,
+)
+from jinja2.runtime import Context
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
 from interlock.canonical import compact
+from interlock.inbox.masking import masked_text
 from interlock.replay.telling import totals_line
+from interlock.tools.contract import Span
+from interlock.visible import visible
 
 FOLDER = Path(__file__).parent
 
 _BRIEF = 160
 
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
-)
-"""Control characters, and those that are not seen or that turn the direction of text around."""
-
 
 def plain(value: Any) -> str:
-    """Return a value as a reviewer has to see it: JSON, with every hidden character spelled out."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """Return a value as text: JSON, where it is none."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def exact(value: Any) -> Markup:
+    """Return what a form sends back: escaped, and otherwise as it is."""
+    return escape(value)
 
 
 def brief(value: Any) -> str:
     """Return a value on one short line: the arguments of a call by their own names."""
     parts = [f"{name.rpartition('.')[2]}: {_short(part)}" for name, part in flat(value)]
-    return plain(compact(", ".join(parts), _BRIEF))
+    return compact(", ".join(parts), _BRIEF)
 
 
 def flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
@@ -47,6 +57,18 @@ def flat(value: Any, path: str = "") -> list[tuple[str, Any]]:
     for name, part in value.items():
         found += flat(part, f"{path}.{name}" if path else str(name))
     return found
+
+
+def labels(spans: Iterable[Span], argument: str = "") -> list[str]:
+    """Return the labels of text from outside in an argument and what is within it; or in any."""
+    found = {
+        span.label
+        for span in spans
+        if not argument
+        or span.argument == argument
+        or span.argument.startswith((f"{argument}.", f"{argument}["))
+    }
+    return sorted(found)
 
 
 def clock(when: datetime) -> str:
@@ -76,11 +98,25 @@ def span(seconds: float) -> str:
     return f"{max(seconds, 0) // 1:.0f} s"
 
 
+def open_name(value: str) -> Markup:
+    """Return who decides here, which is never masked: a name, or what serves as one."""
+    return escape(visible(value))
+
+
+@pass_context
+def _seen(context: Context, value: Any) -> Any:
+    """Return what a page shows of a text: nothing hidden in it, and what is personal masked."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return visible(value if context.get("revealed") else masked_text(value))
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
+        finalize=_seen,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -88,8 +124,11 @@ def _environment() -> Environment:
         "age": age,
         "brief": brief,
         "clock": clock,
+        "exact": exact,
         "flat": flat,
+        "labels": labels,
         "left": left,
+        "open_name": open_name,
         "plain": plain,
         "used": totals_line,
     }
@@ -101,5 +140,11 @@ _templates = Jinja2Templates(env=_environment())
 
 def render(request: Request, name: str, status: int = 200, **values: Any) -> Response:
     """Return a page."""
-    shared = {"person": None, "form_token": "", "active": "", "now": time.time()}
+    shared = {
+        "person": None,
+        "form_token": "",
+        "active": "",
+        "revealed": False,
+        "now": time.time(),
+    }
     return _templates.TemplateResponse(request, name, {**shared, **values}, status_code=status)

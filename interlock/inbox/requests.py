@@ -12,11 +12,13 @@ from interlock.approvals.people import Person
 from interlock.errors import InterlockError, RequestNotFound, RunNotFound
 from interlock.inbox import cursors
 from interlock.inbox.board import Board, in_order
+from interlock.inbox.masking import masked, masked_text
 from interlock.inbox.people import REVIEWING, let_review
 from interlock.notifying.links import request_key
 from interlock.runs.asked import RequestFilter, refusal_of
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
+from interlock.tools.contract import Span
 from interlock.workflows.runtime import Runtime
 
 LONGEST_PAGE = 200
@@ -138,17 +140,48 @@ class Requests:
         except RunNotFound:
             return ""
 
-    def view(self, person: Person, item: OpenRequest) -> RequestView:
-        """Return a request as a person is shown it."""
+    def view(self, person: Person, item: OpenRequest, *, revealed: bool = False) -> RequestView:
+        """Return a request as a person is shown it: what is personal is masked, or `revealed`."""
         request = item.request
         tool = self._runtime.tools.get(request.tool)
         return RequestView(
-            **dict(request),
+            **dict(request if revealed else covered(request)),
             key=key_of(item),
             workflow_id=item.workflow_id,
             effect=str(tool.contract.effect) if tool else "",
             may_decide=refusal_of(person, request) is None,
         )
+
+
+def covered(request: ApprovalRequest) -> ApprovalRequest:
+    """Return a request with what is personal masked; who decides on it is not."""
+    votes = [
+        vote.model_copy(update={"comment": masked_text(vote.comment)}) for vote in request.votes
+    ]
+    return request.model_copy(
+        update={
+            "arguments": masked(request.arguments),
+            "payload": masked(request.payload),
+            "why": masked_text(request.why),
+            "votes": tuple(votes),
+            "spans": tuple(map(_covered, request.spans)),
+        }
+    )
+
+
+def _covered(span: Span) -> Span:
+    """Return a span whose value is still marked in its words."""
+    begin, end, words = span.begin, span.end, span.excerpt
+    parts = (words[:begin], words[begin:end], words[end:])
+    before, value, after = map(masked_text, parts)
+    return span.model_copy(
+        update={
+            "source": masked_text(span.source),
+            "excerpt": before + value + after,
+            "begin": len(before),
+            "end": len(before) + len(value),
+        }
+    )
 
 
 def sees(person: Person, request: ApprovalRequest) -> bool:

@@ -6,22 +6,27 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from interlock.approvals.people import Person
 from interlock.errors import BadInput, InterlockError
 from interlock.inbox.api import Cursor, Name
-from interlock.inbox.identity import Reader
+from interlock.inbox.identity import Changer, Reader
+from interlock.inbox.masking import masked
 from interlock.inbox.pages import picture_of
+from interlock.inbox.people import let_review, reviews
 from interlock.inbox.rendering import render
+from interlock.inbox.revealing import note_run
 from interlock.inbox.runs import FollowedRuns
 from interlock.inbox.runs_api import RunId
 from interlock.inbox.services import Here, Inbox
-from interlock.replay.steps import totals
+from interlock.replay.steps import Step, totals
 from interlock.replay.telling import told, totals_line
 from interlock.runs.asked import RequestFilter
 from interlock.runs.contract import OpenRequest
@@ -80,6 +85,26 @@ async def one_run(
     start: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> Response:
     """Show what a run did, its state and its graph."""
+    return await _run_page(request, inbox, person, workflow_id, start)
+
+
+@router.post("/runs/{workflow_id:path}/reveal")
+async def reveal(request: Request, inbox: Here, person: Changer, workflow_id: RunId) -> Response:
+    """Show a run with what is personal; it is recorded who saw it."""
+    let_review(person)
+    await note_run(inbox.audit, person, await FollowedRuns(inbox.runs).one(person, workflow_id))
+    return await _run_page(request, inbox, person, workflow_id, 0, revealed=True)
+
+
+async def _run_page(
+    request: Request,
+    inbox: Inbox,
+    person: Person,
+    workflow_id: str,
+    start: int,
+    *,
+    revealed: bool = False,
+) -> Response:
     followed = FollowedRuns(inbox.runs)
     summary = await followed.one(person, workflow_id)
     steps = await followed.steps(person, workflow_id)
@@ -91,20 +116,12 @@ async def one_run(
         form_token=inbox.sessions.form_token(request),
         active="runs",
         run=summary,
-        lines=[
-            {
-                "step": step,
-                "seconds": (step.at - began).total_seconds(),
-                "what": told(step)[0],
-                "more": told(step)[1],
-                "node": getattr(step, "node", ""),
-                "error": getattr(step, "error", None),
-            }
-            for step in steps[start : start + _STEPS]
-        ],
+        revealed=revealed,
+        may_reveal=reviews(person) and not revealed,
+        lines=[_line(step, began, revealed) for step in steps[start : start + _STEPS]],
         next=start + _STEPS if len(steps) > start + _STEPS else None,
         used=totals_line(totals(steps)),
-        state=await _state(inbox, workflow_id),
+        state=await _state(inbox, workflow_id, revealed),
         picture=await picture_of(inbox, workflow_id),
     )
 
@@ -124,8 +141,21 @@ async def events(inbox: Here, person: Reader) -> AsyncIterator[ServerSentEvent]:
                 version = await inbox.board.changed(version)
 
 
-async def _state(inbox: Inbox, workflow_id: str) -> object:
+def _line(step: Step, began: datetime, revealed: bool) -> dict[str, Any]:
+    what, more = told(step)
+    return {
+        "step": step,
+        "seconds": (step.at - began).total_seconds(),
+        "what": what,
+        "more": more if revealed else [(name, masked(value, name)) for name, value in more],
+        "node": getattr(step, "node", ""),
+        "error": getattr(step, "error", None),
+    }
+
+
+async def _state(inbox: Inbox, workflow_id: str, revealed: bool) -> object:
     try:
-        return await inbox.runs.query(workflow_id, "state")
+        found = await inbox.runs.query(workflow_id, "state")
+        return found if revealed else masked(found)
     except InterlockError:
         return None

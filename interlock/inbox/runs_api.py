@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from interlock.inbox.api import PREFIX, Cursor, Limit, Name
 from interlock.inbox.identity import Caller
+from interlock.inbox.masking import masked
+from interlock.inbox.people import let_review
 from interlock.inbox.problems import documented
+from interlock.inbox.revealing import note_run
 from interlock.inbox.runs import FollowedRuns, StepPage, page_of
 from interlock.inbox.services import Here
 from interlock.runs.contract import RunPage, RunSummary
@@ -19,6 +23,18 @@ from interlock.workflows.contract import RunStatus
 router = APIRouter(prefix=PREFIX, tags=["runs"], responses=documented())
 
 RunId = Annotated[str, Path(min_length=1, max_length=1000, description="The run's workflow id.")]
+
+
+Steps = Annotated[int, Query(ge=1, le=1000)]
+Start = Annotated[int, Query(ge=0, le=10**9)]
+
+
+class MaskedJSON(JSONResponse):
+    """JSON in which what is personal is masked."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return super().render(masked(content))
 
 
 class Graph(BaseModel):
@@ -45,29 +61,40 @@ async def list_runs(
 
 
 # A workflow id may have slashes, so what ends in a word of ours comes first.
-@router.get("/runs/{workflow_id:path}/steps", responses=documented(404))
+@router.get("/runs/{workflow_id:path}/steps", responses=documented(404), response_class=MaskedJSON)
 async def read_steps(
     inbox: Here,
     person: Caller,
     workflow_id: RunId,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-    start: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    limit: Steps = 200,
+    start: Start = 0,
 ) -> StepPage:
-    """Return what a run did, step by step."""
+    """Return what a run did, step by step. What is personal is masked."""
     steps = await FollowedRuns(inbox.runs).steps(person, workflow_id)
     return page_of(steps, start, limit)
 
 
-@router.get("/runs/{workflow_id:path}/status", responses=documented(404))
+@router.post("/runs/{workflow_id:path}/reveal", responses=documented(404))
+async def reveal_run(
+    inbox: Here, person: Caller, workflow_id: RunId, limit: Steps = 200, start: Start = 0
+) -> StepPage:
+    """Return what a run did with what is personal. It is recorded who saw it."""
+    let_review(person)
+    followed = FollowedRuns(inbox.runs)
+    await note_run(inbox.audit, person, await followed.one(person, workflow_id))
+    return page_of(await followed.steps(person, workflow_id), start, limit)
+
+
+@router.get("/runs/{workflow_id:path}/status", responses=documented(404), response_class=MaskedJSON)
 async def read_status(inbox: Here, person: Caller, workflow_id: RunId) -> RunStatus:
     """Ask a run what it is doing, and who can move it."""
     found = await FollowedRuns(inbox.runs).ask(person, workflow_id, "status")
     return RunStatus.model_validate(found)
 
 
-@router.get("/runs/{workflow_id:path}/state", responses=documented(404))
+@router.get("/runs/{workflow_id:path}/state", responses=documented(404), response_class=MaskedJSON)
 async def read_state(inbox: Here, person: Caller, workflow_id: RunId) -> dict[str, Any]:
-    """Ask a run for the state of its graph, without its messages."""
+    """Ask a run for the state of its graph, without its messages. What is personal is masked."""
     found: dict[str, Any] = await FollowedRuns(inbox.runs).ask(person, workflow_id, "state")
     return found
 

@@ -20,7 +20,8 @@ DESCRIPTION = "/api/v1/openapi.json"
 Operation = tuple[str, str, dict[str, Any]]
 
 
-async def _operations(client: httpx.AsyncClient) -> list[Operation]:
+async def operations(client: httpx.AsyncClient) -> list[Operation]:
+    """Return what the description has: method, path and what it says of it."""
     paths = (await client.get(DESCRIPTION)).json()["paths"]
     return [
         (method.upper(), path, operation)
@@ -29,7 +30,8 @@ async def _operations(client: httpx.AsyncClient) -> list[Operation]:
     ]
 
 
-def _filled(path: str, *, key: str, workflow_id: str) -> str:
+def filled(path: str, *, key: str, workflow_id: str) -> str:
+    """Return a path with names in it."""
     return path.replace("{key}", key).replace("{workflow_id}", workflow_id)
 
 
@@ -52,11 +54,11 @@ async def test_no_operation_shows_or_changes_another_tenants_things(
     secret = "north-only-7f3a"
     handle, request = await ask(tenant="north", order=secret, text=secret)
     ada, ben = await client("ada"), await client("ben")
-    operations = await _operations(ada)
-    assert len(operations) >= 12
+    found = await operations(ada)
+    assert len(found) >= 12
     shown = set()
-    for method, path, _ in operations:
-        address = _filled(path, key=request["key"], workflow_id=handle.id)
+    for method, path, _ in found:
+        address = filled(path, key=request["key"], workflow_id=handle.id)
         sent = {"json": _body(path, request)} if method == "POST" else {}
         headers = {"If-Match": f'"{request["digest"]}"'}
         if method == "GET":
@@ -96,8 +98,8 @@ async def test_an_unknown_thing_and_another_tenants_are_told_apart_by_nothing(
 
 async def test_every_operation_wants_to_know_who_asks(client: Client, browser: httpx.AsyncClient):
     """Without a session or a token, and with one that does not hold, each answers 401."""
-    for method, path, _ in await _operations(await client("ada")):
-        address = _filled(path, key="a2V5", workflow_id="run")
+    for method, path, _ in await operations(await client("ada")):
+        address = filled(path, key="a2V5", workflow_id="run")
         for headers in ({}, {"Authorization": "Bearer ilk_wrong"}, {"Authorization": "Basic eA=="}):
             answer = await browser.request(method, address, headers=headers)
             assert answer.status_code in (401, 429), (address, headers)
@@ -108,7 +110,7 @@ async def test_every_operation_wants_to_know_who_asks(client: Client, browser: h
 async def test_every_answer_has_the_security_headers(client: Client, browser: httpx.AsyncClient):
     """Pages, files, the API, errors and what does not exist."""
     addresses = [
-        path for method, path, _ in await _operations(await client("ada")) if method == "GET"
+        path for method, path, _ in await operations(await client("ada")) if method == "GET"
     ]
     for address in [*addresses, DESCRIPTION, "/", "/login", "/static/inbox.css", "/nowhere"]:
         headers = (await browser.get(address)).headers

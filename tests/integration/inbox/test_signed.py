@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
 from interlock.approvals.signatures import SigningKey
 from interlock.errors import ConfigError
 from interlock.inbox.opening import open_inbox
+from interlock.inbox.services import Inbox
 from interlock.runs.client import Runs
 from interlock.testing import WorkerEnv, worker_env
-from tests.integration.inbox.conftest import ORIGIN, Ask, Client
+from tests.integration.inbox.conftest import ORIGIN, PEOPLE, Ask, Client
 from tests.integration.inbox.desk import PAID, agents
 
 POLICY = """
@@ -24,6 +26,10 @@ rules:
   - name: refunds
     tool: refund
     then: {ask: {tier: desk}}
+  - name: steered-leads
+    tool: write_to
+    labels: caller
+    then: {ask: {tier: lead}}
   - name: leads
     tool: write_to
     then: {ask: {tier: lead}}
@@ -99,7 +105,23 @@ async def test_the_run_says_who_may_decide(env: WorkerEnv, ask: Ask, client: Cli
     assert (await env.result(handle)).output["outcome"] == "sent"
 
 
-async def test_nobody_decides_on_ones_own_request(env: WorkerEnv, inbox: Any, client: Client):
+async def test_a_page_shows_what_came_from_outside(
+    inbox: Inbox, ask: Ask, browser: httpx.AsyncClient
+):
+    """The argument has its label, in the queue too, and the words stand where they came from."""
+    _, request = await ask("writer", order="c-7", text="Call me at 0170 4711")
+    token = await inbox.sessions.link(PEOPLE["lea"])
+    assert (await browser.post("/login/link", data={"token": token})).status_code == 303
+    page = (await browser.get(f"/requests/{request['key']}")).text
+    assert '<dt>text <span class="tag outside">caller</span></dt>' in page
+    assert "<mark>Call me at 0170 4711</mark>" in page
+    assert (
+        '<strong>write_to <span class="tag outside">caller</span>'
+        in (await browser.get("/?tool=write_to")).text
+    )
+
+
+async def test_nobody_decides_on_ones_own_request(env: WorkerEnv, inbox: Inbox, client: Client):
     """Whoever a run was started for does not approve what it asks."""
     handle = await env.start(
         "refunder", {"order": "o-own", "amount": 5}, tenant="north", requester="ada"

@@ -1,0 +1,80 @@
+"""Personal data and secrets are found by their form; what only looks alike stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlock.inbox.masking import has_masks, masked, masked_text
+
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("write to ann.b+x@mail.example, please", "write to ⟦e-mail …@mail.example⟧, please"),
+        ("pay DE89 3704 0044 0532 0130 00 now", "pay ⟦IBAN …3000⟧ now"),
+        ("gb82west12345698765432", "⟦IBAN …5432⟧"),
+        ("card 4111 1111 1111 1111.", "card ⟦card …1111⟧."),
+        ("call +49 (170) 471-1234 or 0170 4711234", "call ⟦phone …34⟧ or ⟦phone …34⟧"),
+        (f"key {KEY}!", "key ⟦secret⟧!"),
+        ("sk-abcdefghijklmnop1234 AKIAIOSFODNN7EXAMPLE", "⟦secret⟧ ⟦secret⟧"),
+        ("Bearer eyJhbGciOiJIUzI1.eyJzdWIiOiIx.c2ln", "Bearer ⟦secret⟧"),
+        ("postgresql://ann:hunter2@db.example/x", "postgresql://⟦secret⟧@db.example/x"),
+    ],
+)
+def test_what_is_personal_or_secret_is_masked(text: str, shown: str) -> None:
+    """What is left tells one from another; masking again changes nothing."""
+    assert masked_text(text) == shown
+    assert masked_text(shown) == shown
+    assert has_masks({"a": [text.replace("x", "y"), shown]})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order HL-10377 of 2026-03-02 12:00, 120.50 EUR",
+        "card 4111 1111 1111 1112",  # its check digit is wrong
+        "DE89 3704 0044 0532 0130 01",
+        "9be2" * 16,
+        "call_4f1c:9be2a1b2c3d4",
+        "@tool(effect=READ) a@b 1,000,000 v1.2.3",
+        "skeleton-key of an ordinary sentence",
+        "",
+    ],
+)
+def test_what_only_looks_alike_stays(text: str) -> None:
+    """Orders, dates, digests, and numbers whose check digits are wrong."""
+    assert masked_text(text) == text
+    assert not has_masks(text)
+
+
+def test_data_is_masked_to_its_depths() -> None:
+    """By name, too; numbers and keys of objects stay what they are unless they are personal."""
+    data: dict[str, Any] = {
+        "to": ["ann@mail.example", 7],
+        "login": {"api_key": "hunter2", "password": "", "tokens": 12},
+        "card": 4111111111111111,
+        "sure": True,
+        "rate": 1.5,
+    }
+    assert masked(data) == {
+        "to": ["⟦e-mail …@mail.example⟧", 7],
+        "login": {"api_key": "⟦secret⟧", "password": "", "tokens": 12},
+        "card": "⟦card …1111⟧",
+        "sure": True,
+        "rate": 1.5,
+    }
+
+
+@given(st.text(), st.emails(), st.text())
+def test_no_address_survives(before: str, address: str, after: str) -> None:
+    """Whatever stands around it."""
+    local = address.rpartition("@")[0]
+    plain = all(char.isalnum() or char in "._+-" for char in local)
+    found = masked_text(f"{before} {address} {after}")
+    assert not plain or f" {address} " not in found
