@@ -24,7 +24,7 @@ def decode(word: str, length: int, what: str) -> list[str]:
     try:
         padded = word.encode("ascii") + b"=" * (-len(word) % 4)
         found = json.loads(base64.b64decode(padded, b"-_", validate=True).decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{word[:80]!r} is no {what}. Give one that the inbox gave you.") from error
     if (
         not isinstance(found, list)

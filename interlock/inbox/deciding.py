@@ -50,7 +50,9 @@ class Choice(BaseModel):
         try:
             jsonable([self.digest, self.arguments, self.result, self.comment])
         except NotSerializable as error:
-            raise ValueError("a text in it holds half of a character") from error
+            raise ValueError(
+                "a text in it holds half of a character, or it is nested too deeply"
+            ) from error
         return self
 
 

@@ -193,7 +193,7 @@ def _value(field: FormField, old: Any, text: str) -> Any:
         return None
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if field.widget == "choice":
             return text
         raise BadInput(f"{field.label!r} is no JSON value: {error}.") from error

@@ -216,7 +216,7 @@ async def _choice(inbox: Inbox, person: Person, key: str, form: dict[str, Any]) 
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"the result is no JSON: {error}. Text needs quotes.") from error
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -38,6 +38,15 @@ _ON_A_PAGE = 40
 _STEPS = 300
 _STREAM_SECONDS = 300.0
 """How long one stream lasts; a browser comes back by itself, and is asked who it is again."""
+
+
+def _who_reviews(person: Reader) -> Person:
+    """Return who sees requests: once a stream has begun, it is too late to refuse it."""
+    let_review(person)
+    return person
+
+
+Reviewing = Annotated[Person, Depends(_who_reviews)]
 
 
 @router.get("/runs")
@@ -127,7 +136,7 @@ async def _run_page(
 
 
 @router.get("/events", response_class=EventSourceResponse)
-async def events(inbox: Here, person: Reader) -> AsyncIterator[ServerSentEvent]:
+async def events(inbox: Here, person: Reviewing) -> AsyncIterator[ServerSentEvent]:
     """Tell an open page, at first and whenever what this person sees of the queue has changed."""
     seen: list[OpenRequest] | None = None
     version, ends = -1, time.monotonic() + _STREAM_SECONDS

@@ -129,7 +129,7 @@ class Sessions:
             NotAllowed: the token is missing or is another session's.
         """
         expected = self.form_token(request)
-        if not hmac.compare_digest(expected.encode(), token.encode()):
+        if not hmac.compare_digest(expected.encode(), token.encode(errors="replace")):
             raise NotAllowed(
                 "this change did not come from a page of the inbox: its form token is missing or "
                 "old. Load the page again; a program sends a bearer token instead of a cookie."

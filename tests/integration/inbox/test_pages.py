@@ -194,3 +194,25 @@ async def test_another_tenants_pages_are_not_there(
         assert request["workflow_id"] not in page
         assert "o-north-only" not in page
         assert '<option value="north"' not in page
+
+
+async def test_what_no_page_sends_is_refused_and_nothing_fails(
+    inbox: Inbox, ask: Ask, browser: httpx.AsyncClient
+):
+    """Brackets without end, half of a character as a form token, and a caller that wants the stream."""
+    handle, request = await ask()
+    await _sign_in(inbox, browser)
+    address = f"/requests/{request['key']}"
+    fields = Form(await _page(browser, address), "decision").fields
+    for verb, name in (("happened", "result"), ("edit", "arg.payment.amount")):
+        deep = await browser.post(address, data={**fields, "verb": verb, name: "[" * 5000})
+        assert (deep.status_code, "BAD_INPUT" in deep.text) == (409, True)
+    half = b'--b\r\nContent-Disposition: form-data; name="form_token"\r\n\r\n\\ud800\r\n--b--\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=b; charset=unicode_escape"}
+    assert (await browser.post("/logout", content=half, headers=kind)).status_code == 403
+    await _sign_in(inbox, browser, "cal")
+    assert (await browser.get("/events")).status_code == 403
+    await _sign_in(inbox, browser, "ben")
+    (token,) = set(re.findall(r'name="form_token" value="(\w+)"', await _page(browser, "/runs")))
+    for path in (f"{address}/reveal", f"/runs/{handle.id}/reveal"):
+        assert (await browser.post(path, data={"form_token": token})).status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -121,12 +122,23 @@ def test_only_own_addresses_are_gone_to(address: str, kept: bool) -> None:
     assert own(address) == (address if kept else "/")
 
 
+DEEP = base64.urlsafe_b64encode(b"[" * 3000).decode()
+
+
 def test_a_cursor_comes_back_as_it_was_given() -> None:
     """Any text survives; anything else is refused."""
     parts = ["a/b", "ünï\ud800", "c:d"]
     word = cursors.encode(parts)
     assert word.replace("-", "").replace("_", "").isalnum()
     assert cursors.decode(word, 3, "cursor") == parts
-    for wrong in ("", "!", "ümlaut", cursors.encode(["a"]), cursors.encode([1, 2]), "A" * 5000):
+    for wrong in (
+        "",
+        "!",
+        "ümlaut",
+        cursors.encode(["a"]),
+        cursors.encode([1, 2]),
+        "A" * 5000,
+        DEEP,
+    ):
         with pytest.raises(BadInput, match="no cursor"):
             cursors.decode(wrong, 2, "cursor")
