@@ -19,13 +19,13 @@ class Role(StrEnum):
     """What the runtime itself asks for; a deployment adds names of its own, such as `finance`."""
 
     CALLER = "caller"
-    """Starts runs and follows them."""
+    """Sees what runs do."""
     REVIEWER = "reviewer"
-    """Decides on requests."""
+    """Sees requests, and decides on them where a policy names nobody else."""
     OPERATOR = "operator"
-    """Sees all runs, resolves effects and delegates."""
+    """Sees requests, and says what became of effects."""
     ADMIN = "admin"
-    """Manages keys and people."""
+    """Sees requests, and decides what a policy asks of it."""
 
 
 class Person(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -236,7 +237,7 @@ def _accepted(
     out.answer(
         {**said, "verb": verb, "verified": verified},
         line(("accepted", "bold green"), f": {verb}{how}. {goes_on}"),
-        f"  interlock show {workflow_id}",
+        f"  interlock show {shlex.quote(workflow_id)}",
     )
 
 

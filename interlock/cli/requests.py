@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import shlex
 import shutil
 import sys
 import uuid
@@ -216,7 +217,8 @@ def _vote(vote: CastVote) -> str:
 
 def how_to_decide(item: OpenRequest) -> list[str]:
     """Return the commands that decide on a request from any terminal."""
-    which = f"{item.request.id} --run {item.workflow_id}"
+    # Models and callers choose these ids, and a shell would obey them.
+    which = f"{shlex.quote(item.request.id)} --run {shlex.quote(item.workflow_id)}"
     words = {
         "approve": f"approve {which}",
         "edit": f"edit {which} --set KEY=VALUE",
@@ -224,7 +226,7 @@ def how_to_decide(item: OpenRequest) -> list[str]:
         "respond": f"respond {which} ANSWER",
     }
     return [
-        f"{_program()} {words.get(verb, f'resolve {which} {verb}')}"
+        f"{shlex.quote(_program())} {words.get(verb, f'resolve {which} {verb}')}"
         for verb in item.request.allowed
     ]
 

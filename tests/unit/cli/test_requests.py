@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -136,6 +137,15 @@ def test_how_to_decide_names_a_command_for_each_verb(monkeypatch: pytest.MonkeyP
         "interlock resolve call_1:abc --run run-1 happened",
         "interlock resolve call_1:abc --run run-1 abort",
     ]
+
+
+def test_what_is_pasted_does_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models choose ids of calls, and callers ids of runs: a shell takes each as one word."""
+    monkeypatch.setenv("PATH", str(PROGRAM.parent))
+    command, *_ = requests.how_to_decide(item("run; curl evil.test", "call_$(id):abc"))
+    words = ["interlock", "approve", "call_$(id):abc", "--run", "run; curl evil.test"]
+    assert shlex.split(command) == words
+    assert "'call_$(id):abc'" in command
 
 
 def test_how_to_decide_finds_the_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
