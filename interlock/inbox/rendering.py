@@ -98,8 +98,8 @@ def span(seconds: float) -> str:
     return f"{max(seconds, 0) // 1:.0f} s"
 
 
-def open_name(value: str) -> Markup:
-    """Return who decides here, which is never masked: a name, or what serves as one."""
+def said(value: str) -> Markup:
+    """Return text in which nothing more is to be masked: who decides is named in it."""
     return escape(visible(value))
 
 
@@ -128,7 +128,7 @@ def _environment() -> Environment:
         "flat": flat,
         "labels": labels,
         "left": left,
-        "open_name": open_name,
+        "said": said,
         "plain": plain,
         "used": totals_line,
     }

@@ -151,14 +151,15 @@ async def events(inbox: Here, person: Reviewing) -> AsyncIterator[ServerSentEven
 
 
 def _line(step: Step, began: datetime, revealed: bool) -> dict[str, Any]:
-    what, more = told(step)
+    shown = step if revealed else type(step).model_validate(masked(step.model_dump()))
+    what, more = told(shown)
     return {
-        "step": step,
+        "step": shown,
         "seconds": (step.at - began).total_seconds(),
         "what": what,
-        "more": more if revealed else [(name, masked(value, name)) for name, value in more],
-        "node": getattr(step, "node", ""),
-        "error": getattr(step, "error", None),
+        "more": more,
+        "node": getattr(shown, "node", ""),
+        "error": getattr(shown, "error", None),
     }
 
 

@@ -98,9 +98,9 @@ async def test_a_page_shows_what_is_personal_to_whoever_asks(
     assert refused.status_code == 409
     assert "ann@mail" not in refused.text
     assert Form(refused.text, "decision").fields["arg.payment.note"] == "none"
-    done = await browser.post(address, data={**fields, "verb": "edit", "arg.payment.amount": "20"})
+    said = {"comment": "as ann@mail.example says", "arg.payment.amount": "20"}
+    done = await browser.post(address, data={**fields, "verb": "edit", **said})
     assert done.status_code == 303
     await env.result(handle)
     assert PAID["o-shown"] == [20]
-    state = (await browser.get(run)).text
-    assert SHOWN in state
+    assert "edit by ada: as ⟦e-mail …@mail.example⟧ says" in (await browser.get(run)).text
