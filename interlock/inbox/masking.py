@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 _SECRET = "⟦secret⟧"  # noqa: S105  what stands in its place
 
@@ -18,21 +18,19 @@ _KEY = re.compile(r"(?:password|passwd|secret|token|api[_-]?key|authorization)$"
 _OPEN = ("barred", "reviewer", "who")
 """Names of who decides, which is never masked."""
 
-_FORMS: dict[str, str] = {
-    "secret": r"""-----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?(?:-----END[ ][A-Z ]*PRIVATE[ ]KEY-----|\Z)
-        | \b(?:sk|rk|pk|ghp|gho|ghs|github_pat|glpat|xox[abprs]|AKIA|AIza|ilk|whsec)[-_]?[A-Za-z0-9_\-]{16,}
-        | \binterlock-ed25519:[A-Za-z0-9+/=]+
-        | \beyJ[\w\-]{8,}\.[\w\-]{8,}\.[\w\-]*
-        | (?<=://)[^\s/:@]{1,100}:[^\s/@]{1,100}(?=@)""",
-    "email": r"[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,6}",
-    "iban": r"\b[A-Za-z]{2}\d{2}(?:[ ]?[A-Za-z0-9]{4}){2,7}(?:[ ]?[A-Za-z0-9]{1,3})?\b",
-    "card": r"(?<!\w)(?<!\d\.)\d(?:[ \-]?\d){12,18}(?!\w|\.\d)",
-    "phone": r"(?<![\w+.])(?:\+\d{1,3}(?:[ ()./\-]{0,2}\d){6,12}|0\d{1,4}[ /\-]\d(?:[ \-]?\d){4,9})(?!\w)",
-}
-
-_FOUND = re.compile("|".join(f"(?P<{name}>{form})" for name, form in _FORMS.items()), re.X | re.S)
-
 _PLACE = re.compile(r"⟦(?:secret|(?:e-mail|IBAN|card|phone) …[^⟧]*)⟧")
+_GAP = re.compile(r"[ \-]")
+
+
+class _Form(NamedTuple):
+    """What one kind of data looks like."""
+
+    pattern: re.Pattern[str]
+    """It starts where a word does, and every part of it has a longest length: whoever writes the
+    text cannot make the search long."""
+    mask: Callable[[str], str]
+    fits: Callable[[str], bool] = bool
+    """Whether it is one, by its check digits."""
 
 
 def masked(value: Any, name: str = "") -> Any:
@@ -59,7 +57,9 @@ def masked(value: Any, name: str = "") -> Any:
 
 def masked_text(text: str) -> str:
     """Return text with what is personal or secret masked: only what tells one from another stays."""
-    return _FOUND.sub(_mask, text)
+    for form in _FORMS:
+        text = "".join(_parts(text, form))
+    return text
 
 
 def has_masks(value: Any) -> bool:
@@ -71,40 +71,78 @@ def has_masks(value: Any) -> bool:
     return isinstance(value, str) and _PLACE.search(value) is not None
 
 
-def _mask(found: re.Match[str]) -> str:
-    kind, text = str(found.lastgroup), found[0]
-    return _MASKS[kind](text)
+def _parts(text: str, form: _Form) -> list[str]:
+    parts: list[str] = []
+    done = at = 0
+    while found := form.pattern.search(text, at):
+        begin, end = found.start(), found.start() + _fitting(found[0], form.fits)
+        if end == begin:
+            at = begin + 1  # it only looked like one, and one may begin within it
+        else:
+            parts += [text[done:begin], form.mask(text[begin:end])]
+            done = at = end
+    return [*parts, text[done:]]
 
 
-def _email(text: str) -> str:
-    return f"⟦e-mail …@{text.rpartition('@')[2]}⟧"
+def _fitting(text: str, fits: Callable[[str], bool]) -> int:
+    """Return how much of a text fits: all, or without the last words, or nothing."""
+    ends = [len(text), *(gap.start() for gap in reversed(list(_GAP.finditer(text))))]
+    return next((end for end in ends if fits(text[:end])), 0)
 
 
-def _iban(text: str) -> str:
-    letters = text.replace(" ", "").upper()
+def _is_iban(text: str) -> bool:
+    letters = text.replace(" ", "")
     digits = "".join(str(int(letter, 36)) for letter in letters[4:] + letters[:4])
-    return f"⟦IBAN …{letters[-4:]}⟧" if int(digits) % 97 == 1 else text
+    return len(letters) >= 15 and int(digits) % 97 == 1
 
 
-def _card(text: str) -> str:
+def _is_card(text: str) -> bool:
     digits = [int(char) for char in text if char.isdigit()]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    fits = (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-    return f"⟦card …{text[-4:]}⟧" if fits else text
+    doubled = sum(sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
+    return len(digits) >= 13 and (sum(digits[-1::-2]) + doubled) % 10 == 0
 
 
-def _phone(text: str) -> str:
-    return f"⟦phone …{text[-2:]}⟧"
-
-
-def _secret(_: str) -> str:
-    return _SECRET
-
-
-_MASKS: dict[str, Callable[[str], str]] = {
-    "secret": _secret,
-    "email": _email,
-    "iban": _iban,
-    "card": _card,
-    "phone": _phone,
-}
+_FORMS = (
+    _Form(
+        re.compile(
+            r"""-----BEGIN[ ][A-Z ]{0,40}PRIVATE[ ]KEY-----[^-]{0,20000}(?:-----END[ ][A-Z ]{0,40}-----)?
+            | \b(?:sk|rk|pk|ghp|gho|ghs|github_pat|glpat|xox[abprs]|AKIA|AIza|ilk|whsec)[-_]?[\w\-]{16,400}
+            | \binterlock-ed25519:[A-Za-z0-9+/=]{1,100}
+            | \beyJ[\w\-]{8,1000}\.[\w\-]{8,8000}\.[\w\-]{0,1000}
+            | (?<=://)[^\s/:@]{1,100}:[^\s/@]{1,100}(?=@)""",
+            re.X | re.ASCII,
+        ),
+        lambda _: _SECRET,
+        lambda text: True,
+    ),
+    _Form(
+        re.compile(r"(?<![\w.+\-])[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,6}"),
+        lambda text: f"⟦e-mail …@{text.rpartition('@')[2]}⟧",
+        lambda text: "@" in text,
+    ),
+    _Form(
+        re.compile(
+            r"\b[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,3})?\b", re.I | re.ASCII
+        ),
+        lambda text: f"⟦IBAN …{_GAP.sub('', text)[-4:]}⟧",
+        _is_iban,
+    ),
+    _Form(
+        re.compile(
+            r"""(?<!\w)(?<!\d\.)
+            (?: \d{13,19} | (?:\d{4}[ \-]){3}\d{4}(?:[ \-]\d{1,3})? | \d{4}[ \-]\d{6}[ \-]\d{4,5} )
+            (?!\w|\.\d)""",
+            re.X | re.ASCII,
+        ),
+        lambda text: f"⟦card …{_GAP.sub('', text)[-4:]}⟧",
+        _is_card,
+    ),
+    _Form(
+        re.compile(
+            r"""(?<![\w+.])
+            (?: \+\d{1,3}(?:[ ()./\-]{0,2}\d){6,12} | 0\d{1,4}[ /\-]\d(?:[ \-]?\d){4,9} )(?!\w)""",
+            re.X | re.ASCII,
+        ),
+        lambda text: f"⟦phone …{text[-2:]}⟧",
+    ),
+)

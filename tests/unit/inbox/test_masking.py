@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -18,8 +19,11 @@ KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"
     [
         ("write to ann.b+x@mail.example, please", "write to ⟦e-mail …@mail.example⟧, please"),
         ("pay DE89 3704 0044 0532 0130 00 now", "pay ⟦IBAN …3000⟧ now"),
+        ("BE68539007547034 from Anna", "⟦IBAN …7034⟧ from Anna"),
         ("gb82west12345698765432", "⟦IBAN …5432⟧"),
         ("card 4111 1111 1111 1111.", "card ⟦card …1111⟧."),
+        ("2050 4111 1111 1111 1111 123", "2050 ⟦card …1111⟧ 123"),
+        ("3782-822463-10005", "⟦card …0005⟧"),
         ("call +49 (170) 471-1234 or 0170 4711234", "call ⟦phone …34⟧ or ⟦phone …34⟧"),
         (f"key {KEY}!", "key ⟦secret⟧!"),
         ("sk-abcdefghijklmnop1234 AKIAIOSFODNN7EXAMPLE", "⟦secret⟧ ⟦secret⟧"),
@@ -39,7 +43,7 @@ def test_what_is_personal_or_secret_is_masked(text: str, shown: str) -> None:
     [
         "order HL-10377 of 2026-03-02 12:00, 120.50 EUR",
         "card 4111 1111 1111 1112",  # its check digit is wrong
-        "DE89 3704 0044 0532 0130 01",
+        "GB82 WEST 1234 5698 7654 33",
         "9be2" * 16,
         "call_4f1c:9be2a1b2c3d4",
         "@tool(effect=READ) a@b 1,000,000 v1.2.3",
@@ -80,3 +84,14 @@ def test_no_address_survives(before: str, address: str, after: str) -> None:
     plain = all(char.isalnum() or char in "._+-" for char in local)
     found = masked_text(f"{before} {address} {after}")
     assert not plain or f" {address} " not in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a", "1 ", "-eyJ", "eyJaaaaaaaa.", "A1", "DE89 ", "0170 4", "+4", "://a:", "sk-", "a@a."],
+)
+def test_nobody_makes_the_search_long(text: str) -> None:
+    """A page shows what others wrote, however they wrote it."""
+    began = time.process_time()
+    masked_text(text * (50_000 // len(text)))
+    assert time.process_time() - began < 2
