@@ -78,6 +78,13 @@ class CastVote(BaseModel):
     reviewer: str
     verified: bool
     comment: str = ""
+    acts_for: str = Field(default="", exclude_if=lambda subject: not subject)
+    """In whose place the reviewer approved."""
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Subjects whose approval it is."""
+        return (self.reviewer, self.acts_for) if self.acts_for else (self.reviewer,)
 
 
 class ApprovalRequest(BaseModel):
@@ -189,6 +196,21 @@ class Decision(BaseModel):
     def decided_by(self) -> str:
         """Who decided: verified where it is signed, and else what the sender says."""
         return self.by.subject if self.by else self.reviewer
+
+    @property
+    def acts_for(self) -> str:
+        """In whose place, if a signed decision says so."""
+        return self.by.acts_for if self.by else ""
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Subjects whose word it is."""
+        return self.by.voices if self.by else (self.reviewer,)
+
+    @property
+    def signed_off(self) -> str:
+        """Who decided, and in whose place, for people."""
+        return " for ".join(self.voices)
 
 
 class DecisionAnswer(BaseModel):

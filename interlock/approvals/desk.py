@@ -85,6 +85,7 @@ class _Open:
                 reviewer=vote.decision.decided_by,
                 verified=vote.decision.is_signed,
                 comment=vote.decision.comment,
+                acts_for=vote.decision.acts_for,
             )
             for vote in self.votes
             if asked == self.asked
@@ -286,10 +287,12 @@ def _refuse_voter(decision: Decision, item: _Open, now: datetime) -> Refusal | N
         return Refusal("REPLAYED", "this very decision was taken before. Nothing changed.")
     if decision.verb != "approve":
         return None
-    if any(vote.reviewer == decision.decided_by for vote in request.votes):
+    heard = [voice for vote in request.votes for voice in vote.voices]
+    twice = [voice for voice in decision.voices if voice in heard]
+    if twice:
         return Refusal(
             "ALREADY_VOTED",
-            f"{decision.decided_by!r} has approved this already: somebody else has to.",
+            f"{twice[0]!r} has approved this already: somebody else has to.",
         )
     return None
 

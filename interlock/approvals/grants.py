@@ -34,7 +34,7 @@ def grant_of(
         for vote in votes
         if vote.decision.is_signed
     )
-    people = dict.fromkeys(vote.decision.decided_by for vote in ruling.votes)
+    people = dict.fromkeys(vote.decision.signed_off for vote in ruling.votes)
     proof: dict[str, Any] = {"by_policy": not ruling.votes}
     if signed:
         needed = 1 if ruling.decision.verb == "edit" else ruling.tier.quorum

@@ -21,9 +21,7 @@ class Refusal(NamedTuple):
 def is_among(person: Person, who: Iterable[str]) -> bool:
     """Whether a person is named in a list of roles and people, or has a role of it."""
     return any(
-        person.subject == name.removeprefix(USER)
-        if name.startswith(USER)
-        else person.has_role(name)
+        name.removeprefix(USER) in person.voices if name.startswith(USER) else person.has_role(name)
         for name in who
     )
 
@@ -33,19 +31,22 @@ def refuse_person(
 ) -> Refusal | None:
     """Return why a person may not decide on a request, or None.
 
+    Whoever acts for somebody may do what that one may, and nothing that either may not.
+
     Args:
         person: Who decided, authenticated.
         tenant: Of the request.
         who: Roles and people that are asked.
         barred: Subjects whose own request it is.
     """
-    name = person.subject
+    barred, name = tuple(barred), person.subject
     if not person.may_see(tenant):
         return Refusal("OTHER_TENANT", f"{name!r} does not review for the tenant {tenant!r}.")
-    if name in barred:
+    own = [voice for voice in person.voices if voice in barred]
+    if own:
         return Refusal(
             "OWN_REQUEST",
-            f"this is {name!r}'s own request: somebody else has to decide on it.",
+            f"this is {own[0]!r}'s own request: somebody else has to decide on it.",
         )
     if is_among(person, who):
         return None

@@ -41,6 +41,13 @@ class Person(BaseModel):
     """Tenants whose requests and runs it may see; '*' stands for all."""
     name: str = Field(default="", max_length=200)
     """What others see of it; empty: the subject."""
+    acts_for: str = Field(default="", max_length=200, exclude_if=lambda subject: not subject)
+    """In whose place it decides, with whose roles and tenants; empty: in its own right."""
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """Subjects whose word its decision is: nobody is heard twice, by whomever."""
+        return (self.subject, self.acts_for) if self.acts_for else (self.subject,)
 
     def may_see(self, tenant: str) -> bool:
         """Whether a tenant's requests and runs are shown to this person."""

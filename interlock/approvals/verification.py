@@ -76,7 +76,8 @@ class GrantVerifier:
             return None
         if not grant.votes:
             return self._unsigned(call.tool)
-        voters: list[str] = []
+        heard: set[str] = set()
+        people = 0
         for vote in grant.votes:
             decision = _read(vote.decision)
             if decision is None or not _is_about(decision, vote, call, grant, arguments):
@@ -84,8 +85,9 @@ class GrantVerifier:
             refusal = self._refuse_vote(decision, grant, call.context)
             if refusal is not None:
                 return refusal
-            voters.append(decision.decided_by)
-        missing = grant.quorum - len(dict.fromkeys(voters))
+            people += heard.isdisjoint(decision.voices)
+            heard.update(decision.voices)
+        missing = grant.quorum - people
         if missing <= 0:
             return None
         return Refusal("NO_GRANT", f"{call.tool!r} needs {missing} more people to approve it.")

@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select
 from interlock.audit.database import Database
 from interlock.audit.tables import CREDENTIALS
 
-CredentialKind = Literal["api_key", "session", "link", "login"]
+CredentialKind = Literal["api_key", "session", "link", "login", "delegation"]
 """api_key: of a machine. session: of a browser. link: signs in once. login: a browser that was sent
-to the identity provider and is to come back."""
+to the identity provider and is to come back. delegation: one person stands in for another; its
+secret is given to nobody."""
 
 
 class Credential(BaseModel):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from interlock.approvals.contract import DecisionAnswer
+from interlock.approvals.contract import ApprovalRequest, DecisionAnswer
 from interlock.approvals.people import Person
 from interlock.approvals.signatures import DecisionSigner
 from interlock.cli import requests
 from interlock.errors import BadInput
+from interlock.runs.asked import refusal_of
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
 from interlock.settings import Settings
@@ -52,8 +53,25 @@ class Hand:
                 f"this is signed for {self.person.subject!r}: leave --reviewer out, or name "
                 "another person with --as."
             )
-        decision = self.signer.sign(request, self.person, verb, **fields)
+        standing = await _standing(runs.settings, self.person, request)
+        decision = self.signer.sign(request, standing, verb, **fields)
         return await requests.send(runs, item.workflow_id, decision)
+
+
+async def _standing(settings: Settings, person: Person, request: ApprovalRequest) -> Person:
+    """Return as whom a person decides: in another's place, where it may not in its own right."""
+    if refusal_of(person, request) is None:
+        return person  # without a look at the database, which may be out of reach here
+    from interlock.app import database_url
+    from interlock.audit.credentials import SqlCredentials
+    from interlock.audit.database import Database
+    from interlock.runs.delegations import Delegations
+
+    known = (Person.model_validate(given.model_dump()) for given in settings.people)
+    async with Database(database_url(settings)) as database:
+        delegations = Delegations(SqlCredentials(database))
+        places = await delegations.places(person, {one.subject: one for one in known})
+    return next((place for place in places if refusal_of(place, request) is None), person)
 
 
 def hand_of(settings: Settings, subject: str = "") -> Hand:

@@ -16,6 +16,7 @@ from interlock.cli.requests import reviewer_name
 from interlock.cli.signals import signals
 from interlock.errors import BadInput, ConfigError
 from interlock.runs.client import Runs
+from interlock.runs.delegations import MACHINE
 from interlock.settings import Settings, load_settings
 
 try:
@@ -79,7 +80,7 @@ async def create_key(
     """Make an API key and print it."""
     settings = load_settings()
     machine = Person(
-        subject=f"machine:{name}"[:200], name=name, roles=tuple(roles), tenants=tuple(tenants)
+        subject=f"{MACHINE}{name}"[:200], name=name, roles=tuple(roles), tenants=tuple(tenants)
     )
     async with _credentials(settings) as credentials:
         key = await issue_key(credentials, machine, timedelta(days=days), name)

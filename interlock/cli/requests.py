@@ -212,7 +212,7 @@ def _then(request: ApprovalRequest) -> str:
 
 def _vote(vote: CastVote) -> str:
     said = f": {vote.comment}" if vote.comment else ""
-    return f"{vote.reviewer}{'' if vote.verified else ' (unverified)'}{said}"
+    return f"{' for '.join(vote.voices)}{'' if vote.verified else ' (unverified)'}{said}"
 
 
 def how_to_decide(item: OpenRequest) -> list[str]:

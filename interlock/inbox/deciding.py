@@ -24,8 +24,7 @@ from interlock.errors import (
 from interlock.inbox.board import Board
 from interlock.inbox.masking import has_masks
 from interlock.inbox.people import let_review
-from interlock.inbox.requests import Requests
-from interlock.runs.asked import refusal_of
+from interlock.inbox.requests import Requests, deciding_as
 from interlock.runs.client import Runs
 
 _OVER = ("ALREADY_DECIDED", "EXPIRED")
@@ -135,10 +134,10 @@ class Decider:
         said: dict[str, Any],
     ) -> Decision:
         """Return the decision as it leaves: signed, or by somebody who may decide."""
+        standing, refusal = deciding_as(person, request) if request else (person, None)
         if request is not None and self._signer is not None:
             seen = request.model_copy(update={"digest": choice.digest})
-            return self._signer.sign(seen, person, choice.verb, **said)
-        refusal = refusal_of(person, request) if request is not None else None
+            return self._signer.sign(seen, standing, choice.verb, **said)
         if refusal is not None:  # an unsigned decision has no roles that its run could check
             raise refused(refusal.code, refusal.message, request_id)
         # A late decision is for its run to refuse and to record; what is over cannot be signed.

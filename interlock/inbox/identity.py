@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from interlock.approvals.people import Person
 from interlock.errors import NotAllowed, NotSignedIn
-from interlock.inbox.people import person_of
+from interlock.inbox.people import SignedIn, person_of
 from interlock.inbox.services import Here, Inbox
 from interlock.inbox.sessions import KEY_PREFIX
 
@@ -89,15 +89,20 @@ async def _signed_in(request: Request, inbox: Inbox) -> Person:
     found = await inbox.sessions.person(request)
     if found is None:
         raise NotSignedIn("nobody is signed in here. Sign in at /login.")
-    return inbox.people.known_as(found)  # as the configuration stands now
+    return await _with_places(inbox, inbox.people.known_as(found))  # as it stands now
 
 
 async def _bearer(request: Request, inbox: Inbox, token: str) -> Person:
     try:
-        return await _holder(inbox, token)
+        return await _with_places(inbox, await _holder(inbox, token))
     except NotSignedIn:
         await inbox.limits.count_login(address_of(request))
         raise
+
+
+async def _with_places(inbox: Inbox, person: Person) -> Person:
+    places = await inbox.delegations.places(person, inbox.people.all)
+    return SignedIn(**person.model_dump(), places=places) if places else person
 
 
 async def _holder(inbox: Inbox, token: str) -> Person:

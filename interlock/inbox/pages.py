@@ -22,10 +22,10 @@ from interlock.inbox.identity import Changer, Reader
 from interlock.inbox.past import past_of
 from interlock.inbox.problems import code_of
 from interlock.inbox.rendering import render
-from interlock.inbox.requests import key_of
+from interlock.inbox.requests import deciding_as, key_of
 from interlock.inbox.revealing import note_request
 from interlock.inbox.services import Here, Inbox
-from interlock.runs.asked import RequestFilter, refusal_of
+from interlock.runs.asked import RequestFilter
 from interlock.runs.contract import OpenRequest
 from interlock.runs.histories import read_run
 
@@ -148,6 +148,7 @@ async def _request_page(
 ) -> Response:
     item = await inbox.requests.one(person, key)
     asked, tool = item.request, inbox.runtime.tools.get(item.request.tool)
+    standing, refusal = deciding_as(person, asked)
     steps, _ = await read_run(inbox.runs, item.workflow_id)
     view, context = inbox.requests.view(person, item, revealed=True), context_of(asked, steps)
     fields = forms.fields(tool.contract.parameters if tool else {}, asked.arguments)
@@ -170,7 +171,8 @@ async def _request_page(
         view=view,
         tier=asked.at_hand(datetime.now(UTC)),
         later=asked.tiers[asked.at(datetime.now(UTC)) + 1 :],
-        refusal=refusal_of(person, asked),
+        standing=standing,
+        refusal=refusal,
         description=tool.contract.description if tool else "",
         effect=EFFECTS.get(str(tool.contract.effect), "") if tool else "",
         context=context,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic import Field
+
 from interlock.approvals.people import EVERY_TENANT, Person, Role
 from interlock.errors import NotAllowed, NotSignedIn
 from interlock.settings import OidcSettings, PersonSettings
@@ -17,6 +19,18 @@ _LONGEST_SUBJECT = 200
 _ASK = "Ask whoever keeps 'people' in interlock.toml, or the roles at your identity provider."
 
 
+class SignedIn(Person):
+    """Who is signed in, and in whose places it may decide."""
+
+    places: tuple[Person, ...] = Field(default=(), exclude=True)
+
+
+def standings(person: Person) -> tuple[Person, ...]:
+    """Return as whom somebody may decide: in its own right first, then in others' places."""
+    places = person.places if isinstance(person, SignedIn) else ()
+    return (Person.model_validate(person.model_dump()), *places)
+
+
 class People:
     """Whoever the configuration names, by subject."""
 
@@ -27,6 +41,11 @@ class People:
     def named(self, subject: str) -> Person | None:
         """Return the person of a subject, if the configuration has it."""
         return self._by_subject.get(subject)
+
+    @property
+    def all(self) -> Mapping[str, Person]:
+        """Everybody, by subject."""
+        return self._by_subject
 
     def known_as(self, person: Person) -> Person:
         """Return what the configuration says of a person, or else the person as it came."""
@@ -59,7 +78,7 @@ def let_follow(person: Person) -> None:
 
 
 def reviews(person: Person) -> bool:
-    """Whether somebody may be asked about something: has a role beside that of a caller."""
+    """Whether somebody may be asked in its own right: has a role beside that of a caller."""
     return bool(set(person.roles) - {Role.CALLER})
 
 
@@ -69,7 +88,7 @@ def let_review(person: Person) -> None:
     Raises:
         NotAllowed: the person starts runs at most.
     """
-    if not reviews(person):
+    if not any(map(reviews, standings(person))):
         raise NotAllowed(
             f"{person.subject!r} may not see requests or decide: that takes the role 'reviewer', or "
             f"another one that a policy asks. {_ASK}"

@@ -7,13 +7,13 @@ from bisect import bisect_right
 from pydantic import BaseModel, ConfigDict
 
 from interlock.approvals.contract import ApprovalRequest
-from interlock.approvals.identity import is_among
+from interlock.approvals.identity import Refusal, is_among
 from interlock.approvals.people import Person
 from interlock.errors import InterlockError, RequestNotFound, RunNotFound
 from interlock.inbox import cursors
 from interlock.inbox.board import Board, in_order
 from interlock.inbox.masking import masked, masked_text
-from interlock.inbox.people import REVIEWING, let_review
+from interlock.inbox.people import REVIEWING, let_review, standings
 from interlock.notifying.links import request_key
 from interlock.runs.asked import RequestFilter, refusal_of
 from interlock.runs.client import Runs
@@ -88,7 +88,8 @@ class Requests:
         return [
             item
             for item in await self._board.items()
-            if sees(person, item.request) and where.fits(item.request, person)
+            if sees(person, item.request)
+            and any(where.fits(item.request, standing) for standing in standings(person))
         ]
 
     async def one(self, person: Person, key: str) -> OpenRequest:
@@ -100,7 +101,7 @@ class Requests:
         """
         let_review(person)
         workflow_id, request_id = named(key)
-        if not person.may_see(await self.tenant_of(workflow_id)):
+        if not _may_see(person, await self.tenant_of(workflow_id)):
             raise unknown(key)
         item = await self._ask(workflow_id, request_id)
         if item is None or not sees(person, item.request):
@@ -116,7 +117,7 @@ class Requests:
         workflow_id, request_id = named(key)
         item = self._board.find(workflow_id, request_id)
         if item is None:
-            if not person.may_see(await self.tenant_of(workflow_id)):
+            if not _may_see(person, await self.tenant_of(workflow_id)):
                 raise unknown(key)
             item = await self._ask(workflow_id, request_id)
         if item is None:
@@ -149,7 +150,7 @@ class Requests:
             key=key_of(item),
             workflow_id=item.workflow_id,
             effect=str(tool.contract.effect) if tool else "",
-            may_decide=refusal_of(person, request) is None,
+            may_decide=deciding_as(person, request)[1] is None,
         )
 
 
@@ -186,10 +187,24 @@ def _covered(span: Span) -> Span:
 
 def sees(person: Person, request: ApprovalRequest) -> bool:
     """Whether a request is shown to a person."""
+    return any(_sees(standing, request) for standing in standings(person))
+
+
+def deciding_as(person: Person, request: ApprovalRequest) -> tuple[Person, Refusal | None]:
+    """Return as whom a person may decide on a request; or as itself, and why it may not."""
+    found = [(standing, refusal_of(standing, request)) for standing in standings(person)]
+    return next((pair for pair in found if pair[1] is None), found[0])
+
+
+def _sees(person: Person, request: ApprovalRequest) -> bool:
     if not person.may_see(request.tenant):
         return False
     asked = [name for tier in request.tiers for name in tier.who]
     return any(person.has_role(role) for role in REVIEWING) or is_among(person, asked)
+
+
+def _may_see(person: Person, tenant: str) -> bool:
+    return any(standing.may_see(tenant) for standing in standings(person))
 
 
 def key_of(item: OpenRequest) -> str:

@@ -20,7 +20,7 @@ from interlock.inbox.api import Cursor, Name
 from interlock.inbox.identity import Changer, Reader
 from interlock.inbox.masking import masked
 from interlock.inbox.pages import picture_of
-from interlock.inbox.people import let_review, reviews
+from interlock.inbox.people import let_review, reviews, standings
 from interlock.inbox.rendering import render
 from interlock.inbox.revealing import note_run
 from interlock.inbox.runs import FollowedRuns
@@ -100,7 +100,7 @@ async def one_run(
 @router.post("/runs/{workflow_id:path}/reveal")
 async def reveal(request: Request, inbox: Here, person: Changer, workflow_id: RunId) -> Response:
     """Show a run with what is personal; it is recorded who saw it."""
-    let_review(person)
+    let_review(standings(person)[0])
     await note_run(inbox.audit, person, await FollowedRuns(inbox.runs).one(person, workflow_id))
     return await _run_page(request, inbox, person, workflow_id, 0, revealed=True)
 

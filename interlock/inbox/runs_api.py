@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from interlock.inbox.api import PREFIX, Cursor, Limit, Name
 from interlock.inbox.identity import Caller
 from interlock.inbox.masking import masked
-from interlock.inbox.people import let_review
+from interlock.inbox.people import let_review, standings
 from interlock.inbox.problems import documented
 from interlock.inbox.revealing import note_run
 from interlock.inbox.runs import FollowedRuns, StepPage, page_of
@@ -79,7 +79,7 @@ async def reveal_run(
     inbox: Here, person: Caller, workflow_id: RunId, limit: Steps = 200, start: Start = 0
 ) -> StepPage:
     """Return what a run did with what is personal. It is recorded who saw it."""
-    let_review(person)
+    let_review(standings(person)[0])
     followed = FollowedRuns(inbox.runs)
     await note_run(inbox.audit, person, await followed.one(person, workflow_id))
     return page_of(await followed.steps(person, workflow_id), start, limit)

@@ -21,6 +21,7 @@ from interlock.inbox.people import People
 from interlock.inbox.requests import Requests
 from interlock.inbox.sessions import Sessions
 from interlock.runs.client import Runs
+from interlock.runs.delegations import Delegations
 from interlock.settings import InboxSettings
 from interlock.workflows.runtime import Runtime
 
@@ -37,6 +38,7 @@ class Inbox:
     people: People
     audit: AuditStore
     credentials: SqlCredentials
+    delegations: Delegations
     sessions: Sessions
     limits: Limits
     provider: Provider | None

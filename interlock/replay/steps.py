@@ -350,6 +350,12 @@ def totals(steps: Iterable[Step]) -> Totals:
     )
 
 
+def _signed_off(decision: dict[str, Any]) -> str:
+    by, reviewer = decision.get("by"), str(decision.get("reviewer", ""))
+    place = by.get("acts_for") if isinstance(by, dict) else None
+    return f"{reviewer} for {place}" if place else reviewer
+
+
 def decision_step(
     event_id: int, at: datetime, decision: dict[str, Any], answer: DecisionAnswer
 ) -> Decided:
@@ -360,7 +366,7 @@ def decision_step(
         request_id=str(decision.get("request_id", "")),
         verb=str(decision.get("verb", "")),
         accepted=answer.accepted,
-        reviewer=str(decision.get("reviewer", "")),
+        reviewer=_signed_off(decision),
         comment=str(decision.get("comment", "")),
         arguments=decision.get("arguments"),
         result=decision.get("result"),

@@ -42,6 +42,6 @@ def refusal_of(person: Person, request: ApprovalRequest) -> Refusal | None:
 
 
 def is_wanted(person: Person, request: ApprovalRequest) -> bool:
-    """Whether a request waits for this person: it is asked, and has not approved yet."""
-    voted = any(vote.reviewer == person.subject for vote in request.votes)
+    """Whether a request waits for this person: it is asked, and was not heard yet."""
+    voted = any(voice in person.voices for vote in request.votes for voice in vote.voices)
     return not voted and refusal_of(person, request) is None

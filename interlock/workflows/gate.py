@@ -171,7 +171,7 @@ class Gate:
             decision.verb,
             workflow.now(),
             request=request.id,
-            reviewer=decision.decided_by,
+            reviewer=decision.signed_off,
             verified=decision.is_signed,
             comment=decision.comment,
             digest=request.digest,

@@ -85,7 +85,7 @@ class Mailbox:
             answer = run.desk.submit(decision, workflow.now())
         if not answer.accepted:
             return self._refuse(
-                decision.request_id, answer.code, answer.message, reviewer=decision.decided_by
+                decision.request_id, answer.code, answer.message, reviewer=decision.signed_off
             )
         if answer.missing:
             _note_vote(run, decision, answer)
@@ -191,7 +191,7 @@ def _note_vote(run: Run, decision: Decision, answer: DecisionAnswer) -> None:
         "voted",
         workflow.now(),
         request=request.id,
-        reviewer=decision.decided_by,
+        reviewer=decision.signed_off,
         verified=decision.is_signed,
         comment=decision.comment,
         digest=request.digest,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from interlock.approvals.signatures import SigningKey
+from interlock.audit.contract import EventFilter
 from interlock.errors import ConfigError
 from interlock.inbox.opening import open_inbox
 from interlock.inbox.services import Inbox
@@ -150,3 +152,59 @@ async def test_an_inbox_that_cannot_sign_does_not_open(env: WorkerEnv):
     with pytest.raises(ConfigError, match="signing_key_file"):
         async with open_inbox(without, Runs(without, env.client), origin=ORIGIN):
             pass
+
+
+async def test_whoever_stands_in_decides_for_a_while(
+    env: WorkerEnv, inbox: Inbox, ask: Ask, client: Client, browser: httpx.AsyncClient
+):
+    """A caller decides in a lead's place, on the page too, and the record has both; then no more."""
+    handle, request = await ask("writer", order="o-place", text="Hello.")
+    lea, cal = await client("lea"), await client("cal")
+    path = f"/api/v1/requests/{request['key']}"
+    assert (await cal.get(path)).status_code == 403
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    given = await lea.post("/api/v1/delegations", json={"taker": "cal", "until": until})
+    (standing,) = given.json()
+    assert (standing["giver"], standing["taker"]) == ("lea", "cal")
+    assert (await cal.get("/api/v1/delegations")).json() == [standing]
+    assert (await (await client("ben")).get("/api/v1/delegations")).json() == []
+    assert (await cal.get(path)).json()["may_decide"]
+    assert (await cal.get("/api/v1/me")).json()["roles"] == ["caller"]
+    assert (await cal.post(f"/api/v1/runs/{handle.id}/reveal")).status_code == 403
+    token = await inbox.sessions.link(PEOPLE["cal"])
+    await browser.post("/login/link", data={"token": token})
+    assert "Decide for lea</h2>" in (await browser.get(f"/requests/{request['key']}")).text
+    done = await cal.post(f"{path}/decision", json=_decide(request, "approve"))
+    assert done.status_code == 200, done.text
+    assert (await env.result(handle)).output["outcome"] == "sent"
+    steps = (await lea.get(f"/api/v1/runs/{handle.id}/steps")).json()["steps"]
+    assert [s["reviewer"] for s in steps if s["kind"] == "decided"] == ["cal for lea"]
+    (event,) = await env.app.audit.events(
+        EventFilter(workflow_id=handle.id, kind="decision", outcomes=("approve",))
+    )
+    assert event.details["reviewer"] == "cal for lea"
+
+    ended = {"delegation": standing["id"]}
+    assert (await cal.post("/api/v1/delegations/end", params=ended)).status_code == 422
+    assert (await lea.post("/api/v1/delegations/end", params=ended)).json() == {
+        "ended": standing["id"]
+    }
+    assert (await cal.get("/api/v1/requests")).status_code == 403
+    refused = await cal.post("/api/v1/delegations", json={"taker": "bea", "until": until})
+    assert (refused.status_code, refused.json()["code"]) == (403, "NOT_ALLOWED")
+
+
+async def test_one_and_its_stand_in_are_no_quorum(env: WorkerEnv, ask: Ask, client: Client):
+    """Ada approves, and whoever stands in for her does not approve again."""
+    handle, request = await ask(order="o-stand-in", amount=11)
+    ada, cal, bea = await client("ada"), await client("cal"), await client("bea")
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    given = await ada.post("/api/v1/delegations", json={"taker": "cal", "until": until})
+    path = f"/api/v1/requests/{request['key']}/decision"
+    assert (await ada.post(path, json=_decide(request, "approve"))).json()["missing"] == 1
+    again = await cal.post(path, json=_decide(request, "approve"))
+    assert (again.status_code, again.json()["code"]) == (409, "ALREADY_VOTED")
+    assert (await bea.post(path, json=_decide(request, "approve"))).json()["missing"] == 0
+    await env.result(handle)
+    assert PAID["o-stand-in"] == [11]
+    await ada.post("/api/v1/delegations/end", params={"delegation": given.json()[0]["id"]})

@@ -109,6 +109,43 @@ def test_people_are_named_by_their_subject_alone() -> None:
     assert refuse_person(person("eve", "olga"), **terms) is not None
 
 
+def standing_in(taker: str, giver: Person) -> Person:
+    """Somebody in another's place."""
+    return giver.model_copy(update={"subject": taker, "acts_for": giver.subject})
+
+
+def test_whoever_stands_in_may_do_what_the_other_may(desk: Desk) -> None:
+    """With the other's role and tenant, and where the other is named; the request says for whom."""
+    dan = standing_in("dan", BEN)
+    assert desk.submit(signed(dan), NOW).missing == 1
+    (vote,) = desk.pending_at(NOW)[0].votes
+    assert (vote.reviewer, vote.acts_for) == ("dan", "ben")
+    assert desk.submit(signed(standing_in("eve", person("olga", "caller"))), NOW + HOUR).accepted
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (BEN, standing_in("dan", BEN)),
+        (standing_in("dan", BEN), BEN),
+        (standing_in("dan", BEN), standing_in("eve", BEN)),
+        (standing_in("dan", BEN), standing_in("dan", ANN)),
+        (standing_in("ann", BEN), ANN),
+    ],
+)
+def test_nobody_is_heard_twice_by_whomever(desk: Desk, first: Person, second: Person) -> None:
+    """Neither who decides nor who is stood in for counts again in one quorum."""
+    assert desk.submit(signed(first), NOW).missing == 1
+    assert desk.submit(signed(second), NOW).code == "ALREADY_VOTED"
+    assert desk.submit(signed(BEA), NOW).missing == 0
+
+
+@pytest.mark.parametrize("who", [standing_in("carl", ANN), standing_in("ann", person("carl"))])
+def test_nobody_passes_on_a_request_of_ones_own(desk: Desk, who: Person) -> None:
+    """Nor takes one's own over by standing in for somebody."""
+    assert desk.submit(signed(who), NOW).code == "OWN_REQUEST"
+
+
 def test_the_next_tier_is_asked_in_its_second(desk: Desk) -> None:
     """Those before are not asked any more, and count no more; the time never goes back."""
     end = NOW + HOUR

@@ -102,6 +102,17 @@ def test_what_was_signed_for_this_call_holds() -> None:
     assert code(call(vote(ANN)), required=False) == ""
 
 
+def test_a_person_and_its_stand_in_are_one() -> None:
+    """Whatever the run has let through; a third person makes it two."""
+    dan = ANN.model_copy(update={"subject": "dan", "acts_for": "ann"})
+    assert code(call(vote(ANN), vote(dan), grant={"quorum": 2})) == "NO_GRANT"
+    assert code(call(vote(dan), vote(BEN), grant={"quorum": 2})) == ""
+    forged = vote(dan)
+    by = {key: value for key, value in forged.decision["by"].items() if key != "acts_for"}
+    alone = forged.model_copy(update={"decision": {**forged.decision, "by": by}})
+    assert code(call(alone)) == "FORGED"
+
+
 def test_an_unsigned_decision_holds_only_where_none_has_to_be_signed() -> None:
     """The policy's own word needs none; a call that nobody had to decide on has no grant."""
     assert code(call()) == "UNSIGNED"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from interlock.app import database_url
+from interlock.approvals.people import Person
 from interlock.approvals.signatures import KeyRing, PublicKey, SigningKey
+from interlock.audit.credentials import SqlCredentials
+from interlock.audit.database import Database
 from interlock.cli.hand import hand_of, person_named
 from interlock.errors import BadInput, ConfigError
 from interlock.runs.contract import OpenRequest
+from interlock.runs.delegations import Delegations
 from interlock.settings import Settings
 from tests.unit.cli.waiting import Waiting, request, runs
 
 KEY = SigningKey.new()
+FINANCE = [{"tier": "money", "who": ["finance"], "until": "2099-01-01T00:00:00Z"}]
 PEOPLE = [
     {"subject": "ann", "name": "Ann", "roles": ["reviewer", "finance"], "tenants": ["north"]},
     {"subject": "ben", "roles": ["reviewer"], "tenants": ["*"]},
@@ -32,7 +39,8 @@ def settings(folder: Path, *, key: bool = True, **approvals: Any) -> Settings:
 
 def asked(**fields: Any) -> OpenRequest:
     """A request of a run that a signature can name."""
-    return OpenRequest(workflow_id="run-1", request=request(lineage="default/run-1/1", **fields))
+    known = {"lineage": "default/run-1/1", "tenant": "north", **fields}
+    return OpenRequest(workflow_id="run-1", request=request(**known))
 
 
 async def test_a_decision_is_signed_for_whoever_it_is(tmp_path: Path) -> None:
@@ -109,3 +117,20 @@ def test_a_key_that_nobody_knows_signs_nothing(tmp_path: Path) -> None:
     """Its decisions would count nowhere."""
     with pytest.raises(ConfigError, match=r"'approvals\.keys' does not have it"):
         hand_of(settings(tmp_path, keys={}), "ann")
+
+
+async def test_whoever_stands_in_decides_in_the_others_place(tmp_path: Path) -> None:
+    """Where one may not in one's own right, and somebody has said so."""
+    given = settings(tmp_path)
+    waiting, item = Waiting(settings=given), asked(tiers=FINANCE)
+    async with Database(database_url(given)) as database:
+        soon = datetime.now(UTC) + timedelta(hours=1)
+        await Delegations(SqlCredentials(database)).give(Person(subject="ann"), "ben", soon)
+    await hand_of(given, "ben").decide(runs(waiting), item, "approve")
+    (sent,) = waiting.sent
+    assert sent.by is not None
+    assert (sent.by.subject, sent.by.acts_for, sent.by.roles) == (
+        "ben",
+        "ann",
+        ("finance", "reviewer"),
+    )

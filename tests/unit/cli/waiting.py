@@ -8,6 +8,7 @@ from typing import Any, cast
 from interlock.approvals.contract import ApprovalRequest, Decision, DecisionAnswer
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
+from interlock.settings import Settings
 from interlock.tools.contract import Risk
 
 
@@ -32,7 +33,13 @@ def request(request_id: str = "call_1:abc", **fields: Any) -> ApprovalRequest:
 class Waiting:
     """Runs that wait, and what they answer to a decision."""
 
-    def __init__(self, *items: OpenRequest, answer: DecisionAnswer | None = None) -> None:
+    def __init__(
+        self,
+        *items: OpenRequest,
+        answer: DecisionAnswer | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.settings = settings
         self.items = list(items)
         self.answer = answer
         self.sent: list[Decision] = []
