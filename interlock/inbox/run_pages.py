@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -24,7 +24,7 @@ from interlock.inbox.people import let_review, reviews, standings
 from interlock.inbox.rendering import render
 from interlock.inbox.revealing import note_run
 from interlock.inbox.runs import FollowedRuns
-from interlock.inbox.runs_api import RunId
+from interlock.inbox.runs_api import RunId, Start
 from interlock.inbox.services import Here, Inbox
 from interlock.replay.steps import Step, totals
 from interlock.replay.telling import told, totals_line
@@ -91,18 +91,20 @@ async def one_run(
     inbox: Here,
     person: Reader,
     workflow_id: RunId,
-    start: Annotated[int, Query(ge=0, le=10**9)] = 0,
+    start: Start = 0,
 ) -> Response:
     """Show what a run did, its state and its graph."""
     return await _run_page(request, inbox, person, workflow_id, start)
 
 
 @router.post("/runs/{workflow_id:path}/reveal")
-async def reveal(request: Request, inbox: Here, person: Changer, workflow_id: RunId) -> Response:
+async def reveal(
+    request: Request, inbox: Here, person: Changer, workflow_id: RunId, start: Start = 0
+) -> Response:
     """Show a run with what is personal; it is recorded who saw it."""
     let_review(standings(person)[0])
     await note_run(inbox.audit, person, await FollowedRuns(inbox.runs).one(person, workflow_id))
-    return await _run_page(request, inbox, person, workflow_id, 0, revealed=True)
+    return await _run_page(request, inbox, person, workflow_id, start, revealed=True)
 
 
 async def _run_page(
@@ -118,6 +120,10 @@ async def _run_page(
     summary = await followed.one(person, workflow_id)
     steps = await followed.steps(person, workflow_id)
     began = steps[0].at if steps else summary.started_at
+    done = steps[start : start + _STEPS]
+    state = await _state(inbox, workflow_id)
+    shown = [step if revealed else _covered(step) for step in done]
+    is_masked = not revealed and (shown != done or masked(state) != state)
     return render(
         request,
         "run.html",
@@ -126,11 +132,12 @@ async def _run_page(
         active="runs",
         run=summary,
         revealed=revealed,
-        may_reveal=reviews(person) and not revealed,
-        lines=[_line(step, began, revealed) for step in steps[start : start + _STEPS]],
+        may_reveal=reviews(person) and is_masked,
+        lines=[_line(step, began) for step in shown],
+        start=start,
         next=start + _STEPS if len(steps) > start + _STEPS else None,
         used=totals_line(totals(steps)),
-        state=await _state(inbox, workflow_id, revealed),
+        state=state if revealed else masked(state),
         picture=await picture_of(inbox, workflow_id),
     )
 
@@ -150,22 +157,24 @@ async def events(inbox: Here, person: Reviewing) -> AsyncIterator[ServerSentEven
                 version = await inbox.board.changed(version)
 
 
-def _line(step: Step, began: datetime, revealed: bool) -> dict[str, Any]:
-    shown = step if revealed else type(step).model_validate(masked(step.model_dump()))
-    what, more = told(shown)
+def _covered(step: Step) -> Step:
+    return type(step).model_validate(masked(step.model_dump()))
+
+
+def _line(step: Step, began: datetime) -> dict[str, Any]:
+    what, more = told(step)
     return {
-        "step": shown,
+        "step": step,
         "seconds": (step.at - began).total_seconds(),
         "what": what,
         "more": more,
-        "node": getattr(shown, "node", ""),
-        "error": getattr(shown, "error", None),
+        "node": getattr(step, "node", ""),
+        "error": getattr(step, "error", None),
     }
 
 
-async def _state(inbox: Inbox, workflow_id: str, revealed: bool) -> object:
+async def _state(inbox: Inbox, workflow_id: str) -> object:
     try:
-        found = await inbox.runs.query(workflow_id, "state")
-        return found if revealed else masked(found)
+        return await inbox.runs.query(workflow_id, "state")
     except InterlockError:
         return None

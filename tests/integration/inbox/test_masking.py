@@ -78,6 +78,10 @@ async def test_a_page_shows_what_is_personal_to_whoever_asks(
     for path, page in pages.items():
         assert SHOWN in page, path
         assert "ann@mail" not in page, path
+    button = "Show personal data"
+    assert (button in pages[address], button in pages[run]) == (True, True)
+    plain, _ = await ask(text="Sorry!")
+    assert button not in (await browser.get(f"/runs/{plain.id}")).text
     fields = Form(pages[address], "decision").fields
     assert "arg.payment.note" not in fields
     assert "arg.payment.amount" in fields
@@ -88,7 +92,7 @@ async def test_a_page_shows_what_is_personal_to_whoever_asks(
     sent = {"form_token": fields["form_token"]}
     page = (await browser.post(f"{address}/reveal", data=sent)).text
     assert NOTE in page
-    assert "Show personal data" not in page
+    assert button not in page
     assert Form(page, "decision").fields["arg.payment.note"] == NOTE
     assert NOTE in (await browser.post(f"{run}/reveal", data=sent)).text
     assert await _revealed(inbox, handle.id) == [(request["id"], "ada"), ("run", "ada")]

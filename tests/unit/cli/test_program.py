@@ -35,6 +35,7 @@ PROMISED = [
     "approve",
     "cache forget",
     "cancel",
+    "delegate",
     "doctor",
     "edit",
     "effects list",
