@@ -14,19 +14,27 @@ from interlock.workflows.contract import RunRequest
 _FORMS = 'text, or an object like {"role": "user", "content": "..."}'
 
 
-def read_request(data: Any) -> RunRequest:
+def read_request(data: Any, *, goes_on: bool) -> RunRequest:
     """Return the request that started a run.
+
+    Args:
+        data: The request.
+        goes_on: Whether a run before this one has written it. What is carried holds verdicts and
+            decisions, so nobody else may give it.
 
     Raises:
         BadInput: it has another shape; the message names each wrong field.
     """
     try:
-        return RunRequest.model_validate(data)
+        request = RunRequest.model_validate(data)
     except ValidationError as error:
         raise BadInput(
             f"this is no run request: {wrong_fields(error, 'input')}. AgentWorkflow takes one object like "
             '{"agent": "support", "input": "My order arrived broken."}.'
         ) from error
+    if request.carried and not goes_on:
+        raise BadInput("'carried' is set by a run that continues as new only. Leave it out.")
+    return request
 
 
 def read_message(data: Any) -> BaseMessage:

@@ -63,7 +63,7 @@ class Session:
         """
         determinism.enter_workflow()
         try:
-            request = read_request(data)
+            request = read_request(data, goes_on=_goes_on())
             runtime = current_runtime()
             agent = runtime.agent(request.agent)
             start = None if request.carried else agent.read_input(request.input)
@@ -277,6 +277,12 @@ def _keep_input(run: Run, given: dict[str, Any]) -> None:
                 run.keep_outside(CALLER, f"message {item.id}", item.content)
             else:
                 run.keep_outside(CALLER, f"input.{name}", item)
+
+
+def _goes_on() -> bool:
+    """Whether a run has continued as this one. A cron or a retry starts with a caller's input."""
+    info = workflow.info()
+    return bool(info.continued_run_id) and info.attempt == 1 and not info.cron_schedule
 
 
 def _lineage() -> str:
