@@ -228,7 +228,7 @@ class Desk:
             self._refuse_proof(decision, request)
             or _refuse_content(decision, request)
             or _refuse_voter(decision, item, now)
-            or _refuse_edit(decision, item.check)
+            or _refuse_arguments(decision, item.check)
         )
 
     def _refuse_late(self, key: str) -> Refusal:
@@ -297,7 +297,12 @@ def _refuse_voter(decision: Decision, item: _Open, now: datetime) -> Refusal | N
     return None
 
 
-def _refuse_edit(decision: Decision, check: Check | None) -> Refusal | None:
+def _refuse_arguments(decision: Decision, check: Check | None) -> Refusal | None:
+    if decision.verb == "approve" and decision.arguments is not None:
+        return Refusal(
+            "BAD_ARGUMENTS",
+            "'approve' takes no 'arguments': it is for what the request shows. Send 'edit'.",
+        )
     if decision.verb != "edit":
         return None
     if decision.arguments is None:
