@@ -77,7 +77,9 @@ class HostsAgent:
     @workflow.update
     async def submit_decision(self, decision: Any) -> DecisionAnswer:
         """Take a decision and say whether it counts, and if not, why."""
-        return await self._session.mailbox.take_decision(decision)
+        update = workflow.current_update_info()
+        sending = update.id if update else ""
+        return await self._session.mailbox.take_decision(decision, sending)
 
     @submit_decision.validator
     def _check_decision(self, decision: Any) -> None:

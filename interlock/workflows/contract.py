@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.approvals.contract import ApprovalRequest, OutsideText, Rejudged
+from interlock.approvals.contract import ApprovalRequest, DecisionAnswer, OutsideText, Rejudged
 from interlock.tools.contract import Ask, Grant, Verdict
 
 RunState = Literal["running", "waiting", "idle", "completed", "failed", "cancelled"]
@@ -193,6 +193,10 @@ class Carried(_Data):
     messages: list[dict[str, Any]]
     """Messages not yet seen by the graph."""
     refusals: int
+    answers: dict[str, DecisionAnswer] = Field(
+        default_factory=dict, exclude_if=lambda answers: not answers
+    )
+    """What senders of the newest accepted decisions were told, by id of the update."""
     turn_open: bool
     """Whether the graph stopped in the middle of a turn."""
     outside: tuple[OutsideText, ...] = Field(default=(), exclude_if=lambda texts: not texts)

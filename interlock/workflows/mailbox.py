@@ -66,12 +66,19 @@ class Mailbox:
         if self._run is None and not self._over:
             await workflow.wait_condition(lambda: self._run is not None or self._over)
 
-    async def take_decision(self, data: Any) -> DecisionAnswer:
+    async def take_decision(self, data: Any, sending: str = "") -> DecisionAnswer:
         """Accept a decision, or refuse it and note why.
 
         However many were refused before, one that is right counts: strays shut nobody out.
+
+        Args:
+            data: The decision.
+            sending: Id of the update that brings it. When a run continues as new, the server may
+                send to the next one what the one before has accepted: it hears the same answer.
         """
         await self.opened()
+        if self._run is not None and sending in self._run.answers:
+            return self._run.answers[sending]
         try:
             decision = read_decision(data)
         except DecisionRefused as error:
@@ -89,6 +96,8 @@ class Mailbox:
             )
         if answer.missing:
             _note_vote(run, decision, answer)
+        if sending:
+            run.answers[sending] = answer
         return answer
 
     async def _verify_and_submit(self, run: Run, decision: Decision) -> DecisionAnswer:

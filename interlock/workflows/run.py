@@ -21,6 +21,9 @@ from interlock.workflows.logical_calls import LogicalCalls
 from interlock.workflows.recording import Recorder, current_node
 from interlock.workflows.transcript import Transcript
 
+_ANSWERS = 32
+"""Answers to decisions that a run takes along, the newest."""
+
 
 class Run:
     """What a run knows of itself. `carried` is what an earlier part of it left."""
@@ -54,6 +57,7 @@ class Run:
         self.steps_before = carried.steps_before if carried else 0
         self.messages: list[dict[str, Any]] = list(carried.messages) if carried else []
         self.refusals = carried.refusals if carried else 0
+        self.answers = dict(carried.answers) if carried else {}
         self.logical_calls = LogicalCalls(carried)
         self.offered = dict.fromkeys(carried.offered) if carried else {}
         self.outside = Outside(carried.outside if carried else ())
@@ -206,6 +210,7 @@ class Run:
             decided=self.desk.decided,
             messages=self.messages,
             refusals=self.refusals,
+            answers=dict(list(self.answers.items())[-_ANSWERS:]),
             turn_open=turn_open,
             first_opened_at=self.opened_at,
             offered=tuple(self.offered),
