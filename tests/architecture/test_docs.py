@@ -111,6 +111,14 @@ def test_every_reason_of_a_refused_decision_is_documented() -> None:
     assert {row[0].strip("`") for row in reasons} == given
 
 
+def test_every_attack_of_the_page_is_tried() -> None:
+    """The tests that approvals.md names are there."""
+    for attack, _, test in cells(written("approvals.md"), "## What was tried"):
+        path, _, name = test.strip("`").partition("::")
+        text = (ROOT / "tests" / path).read_text(encoding="utf-8")
+        assert f"async def {name}(" in text, attack
+
+
 @cache
 def templates() -> tuple[str, ...]:
     """Every text of the engine's source, with '…' in the place of values."""

@@ -60,7 +60,7 @@ def _decide(request: dict[str, Any], verb: str, **fields: Any) -> dict[str, Any]
 
 
 async def test_two_people_approve_and_it_is_done_once(env: WorkerEnv, ask: Ask, client: Client):
-    """The first is told that another is needed, and does not count twice."""
+    """The first is told that another is needed, and does not count twice; no history has the key."""
     handle, request = await ask(order="o-signed", amount=44)
     path = f"/api/v1/requests/{request['key']}/decision"
     ada, bea = await client("ada"), await client("bea")
@@ -77,6 +77,8 @@ async def test_two_people_approve_and_it_is_done_once(env: WorkerEnv, ask: Ask, 
     assert (second.status_code, second.json()["missing"]) == (200, 0)
     assert (await env.result(handle)).output["outcome"] == "paid 44"
     assert PAID["o-signed"] == [44]
+    secret = (env.app.settings.project_dir / "signing.key").read_text(encoding="utf-8")
+    assert secret.partition(":")[2] not in str(await handle.fetch_history())
 
 
 async def test_what_does_not_pass_through_the_inbox_does_not_count(
