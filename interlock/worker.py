@@ -21,10 +21,12 @@ from temporalio.worker import (
     ExecuteActivityInput,
     Interceptor,
     Replayer,
+    UnsandboxedWorkflowRunner,
     Worker,
 )
 
 from interlock import __version__
+from interlock.activations import InOrderOfHistory, WatchedRunner
 from interlock.agents.loading import sandbox
 from interlock.app import App
 from interlock.canonical import jsonable
@@ -115,7 +117,10 @@ def workers(app: App, client: Client) -> list[Worker]:
             task_queue=prefix + WORKFLOW_QUEUE,
             workflows=[AgentWorkflow, *app.workflows()],
             activities=activities,
-            workflow_runner=sandbox(app.settings),
+            workflow_runner=WatchedRunner(sandbox(app.settings), InOrderOfHistory),
+            unsandboxed_workflow_runner=WatchedRunner(
+                UnsandboxedWorkflowRunner(), InOrderOfHistory
+            ),
             sticky_queue_schedule_to_start_timeout=_STICKY,
             **shared,
         )

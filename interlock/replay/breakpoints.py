@@ -19,10 +19,10 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner
 
+from interlock.activations import Activate, ended
 from interlock.errors import BadInput
 from interlock.replay.comparison import Comparison
 from interlock.replay.history import History, agent_of
-from interlock.replay.recording import Activate, ended
 from interlock.replay.replayer import Code, ReplayReport, report, run_again
 from interlock.workflows import activity_node
 from interlock.workflows.recording import current_node

@@ -17,12 +17,12 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 
+from interlock.activations import Activate, ended
 from interlock.canonical import digest
 from interlock.memory.contract import MemoryBatch
 from interlock.models.contract import ModelCall
 from interlock.replay.calls import question_of
 from interlock.replay.commands import Command, Scheduled, recorded
-from interlock.replay.recording import Activate, ended
 from interlock.tools.contract import ToolCall
 from interlock.workflows.contract import NodeCall
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from temporalio.bridge.proto.workflow_activation import ResolveActivity, WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 
+from interlock.activations import Activate
 from interlock.codec import encode
 from interlock.errors import NotSerializable
 from interlock.payloads import plain
@@ -21,7 +22,6 @@ from interlock.replay.comparison import Comparison
 from interlock.replay.decisions import fits
 from interlock.replay.history import History, agent_of
 from interlock.replay.problems import problem
-from interlock.replay.recording import Activate
 from interlock.replay.replayer import Code, ReplayReport, report, run_again
 from interlock.replay.steps import Problem
 from interlock.workflows.runtime import Runtime

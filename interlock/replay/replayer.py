@@ -19,12 +19,12 @@ from temporalio.worker import (
 )
 
 from interlock import __version__
+from interlock.activations import WatchedRunner, Watcher
 from interlock.agents.loading import load_runtime, load_workflows, sandbox
 from interlock.agents.spec import Agent
 from interlock.errors import ConfigError
 from interlock.replay.comparison import Comparison, Divergence
 from interlock.replay.history import History
-from interlock.replay.recording import WatchedRunner, Watcher
 from interlock.settings import Settings
 from interlock.tools.definition import Tool
 from interlock.workflows.agent import AgentWorkflow
@@ -139,8 +139,8 @@ async def run_again(
     watching = watcher or comparison
     replayer = Replayer(
         workflows=list(code.workflows),
-        workflow_runner=WatchedRunner(code.runner, watching),
-        unsandboxed_workflow_runner=WatchedRunner(UnsandboxedWorkflowRunner(), watching),
+        workflow_runner=WatchedRunner(code.runner, lambda: watching),
+        unsandboxed_workflow_runner=WatchedRunner(UnsandboxedWorkflowRunner(), lambda: watching),
         namespace=history.namespace,
         data_converter=pydantic_data_converter,
         interceptors=interceptors,

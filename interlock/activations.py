@@ -1,4 +1,7 @@
-"""A workflow runner that lets someone watch each activation of a replay, and end it."""
+"""What stands between Temporal and workflow code: somebody who sees each activation.
+
+`InOrderOfHistory` keeps a run away from an order that only a replay has (docs/decisions/0017).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,10 @@ from temporalio.workflow import Info
 Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
 """Runs the workflow's code: answers go in, commands come out."""
 
+LATE = (
+    "told of a local activity after a query, together with what came later: made again from history"
+)
+
 
 class Watcher(Protocol):
     """Who stands between Temporal and the workflow's code."""
@@ -21,21 +28,26 @@ class Watcher(Protocol):
     def watch(
         self, activation: WorkflowActivation, activate: Activate
     ) -> WorkflowActivationCompletion:
-        """Call `activate` once and return what Temporal is told; `ended` ends the replay."""
+        """Call `activate`, or not, and return what Temporal is told; `ended` fails the task."""
         ...
 
 
 def ended(activation: WorkflowActivation, why: str) -> WorkflowActivationCompletion:
-    """Return a completion that ends a replay."""
+    """Return a completion that fails the workflow task, which ends a replay."""
     completion = WorkflowActivationCompletion(run_id=activation.run_id)
     completion.failed.failure.message = why
     return completion
 
 
 class WatchedRunner(WorkflowRunner):
-    """Runs workflows by another runner, watched."""
+    """Runs workflows by another runner, each instance watched.
 
-    def __init__(self, runner: WorkflowRunner, watcher: Watcher) -> None:
+    Args:
+        runner: The other runner.
+        watcher: Makes the watcher of an instance.
+    """
+
+    def __init__(self, runner: WorkflowRunner, watcher: Callable[[], Watcher]) -> None:
         self._runner = runner
         self._watcher = watcher
 
@@ -43,9 +55,13 @@ class WatchedRunner(WorkflowRunner):
         """Let the other runner prepare the workflow."""
         self._runner.prepare_workflow(defn)
 
+    def set_worker_level_failure_exception_types(self, types: Any) -> None:
+        """Tell the other runner which exceptions fail a workflow."""
+        self._runner.set_worker_level_failure_exception_types(types)
+
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """Return the other runner's instance, watched."""
-        return _WatchedInstance(self._runner.create_instance(det), self._watcher)
+        return _WatchedInstance(self._runner.create_instance(det), self._watcher())
 
 
 class _WatchedInstance(WorkflowInstance):
@@ -69,3 +85,34 @@ class _WatchedInstance(WorkflowInstance):
 
     def get_thread_id(self) -> int | None:
         return self._instance.get_thread_id()
+
+
+class InOrderOfHistory:
+    """Gives a workflow task back whose order would be another one in a replay.
+
+    When a query is answered while a local activity runs, core may end the workflow task with the
+    activity's marker and tell the workflow of its result only in the next task, together with that
+    task's signals, updates and results. A replay tells of it in the task of the marker, before them.
+    A task that is given back is made again from history, as a replay would. `LATE` is what the
+    server keeps as the reason.
+    """
+
+    def __init__(self) -> None:
+        self._was_asked = False
+
+    def watch(
+        self, activation: WorkflowActivation, activate: Activate
+    ) -> WorkflowActivationCompletion:
+        """Activate, or give the task back before the workflow has seen anything of it."""
+        was_asked, self._was_asked = self._was_asked, _is_query(activation)
+        if was_asked and not activation.is_replaying and _is_mixed(activation):
+            return ended(activation, LATE)
+        return activate(activation)
+
+
+def _is_query(activation: WorkflowActivation) -> bool:
+    return any(job.HasField("query_workflow") for job in activation.jobs)
+
+
+def _is_mixed(activation: WorkflowActivation) -> bool:
+    return len({job.resolve_activity.is_local for job in activation.jobs}) > 1
