@@ -27,8 +27,9 @@ demo: install ## Run the support copilot end to end (ARGS="--yes --json" runs it
 up: install ## Run the shop, Temporal, its web UI and a worker, until Ctrl-C
 	@$(BIN)/python -m demo.up $(ARGS)
 
+# Three processes on two cores: much of a crash test is waiting for a dead worker to be missed.
 test: install ## Run the test suite
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: install ## Format, lint, types and import rules
 	@$(BIN)/ruff format --check .
