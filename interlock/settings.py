@@ -331,6 +331,12 @@ class OidcSettings(_Section):
         default_factory=dict, description="Tenants by values of the claim, in the same way."
     )
 
+    @model_validator(mode="after")
+    def _names_its_client(self) -> OidcSettings:
+        if bool(self.issuer) != bool(self.client_id):
+            raise ValueError("'issuer' and 'client_id' go together: give both or neither")
+        return self
+
 
 class TelemetrySettings(_Section):
     """What a deployment tells of itself to machines."""
@@ -443,6 +449,8 @@ def _explain(error: ValidationError, where: str) -> str:
         if item["type"] == "extra_forbidden":
             known = ", ".join(_known_keys(item["loc"][:-1]))
             lines.append(f"{place!r} is not a setting. Allowed here: {known}.")
+        elif item["type"] == "value_error":  # of a whole section: what it holds may be long
+            lines.append(f"{place!r}: {item['msg'].removeprefix('Value error, ')}.")
         else:
             lines.append(f"{place!r}: {item['msg']} (got {item['input']!r}).")
     return f"{where}: " + " ".join(lines)

@@ -14,6 +14,7 @@ from interlock.agents.loading import load_runtime, load_workflows
 from interlock.cli import services
 from interlock.cli.channels import channels
 from interlock.cli.findings import Finding, fail, failed, ok, warn
+from interlock.cli.signing_in import signing_in
 from interlock.connection import data_folder
 from interlock.errors import InterlockError, ModelMissing
 from interlock.models.contract import Candidate
@@ -235,5 +236,6 @@ _CHECKS: tuple[Check, ...] = (
     services.breakers,
     services.temporal,
     _approvals,
+    signing_in,
     channels,
 )

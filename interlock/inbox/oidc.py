@@ -55,15 +55,22 @@ class Provider:
     def __init__(
         self, settings: OidcSettings, http: httpx.AsyncClient, secret: SecretStr | None
     ) -> None:
-        if not settings.issuer or not settings.client_id:
-            raise ConfigError("'oidc' needs both 'issuer' and 'client_id'.")
         self.settings = settings
-        self._issuer = settings.issuer
+        self._issuer = settings.issuer or ""
         self._http = http
         self._secret = secret
         self._metadata: _Metadata | None = None
         self._keys: KeySet | None = None
         self._fetched_at = float("-inf")
+
+    async def check(self) -> None:
+        """Fetch what is needed before anybody can sign in: the provider's description and its keys.
+
+        Raises:
+            ConfigError: the provider calls itself something else than 'oidc.issuer'.
+            OperatorError: it does not answer, or not as a provider.
+        """
+        await self._known_keys()
 
     async def where_to_sign_in(
         self, *, redirect_uri: str, state: str, nonce: str, verifier: str

@@ -14,6 +14,7 @@ from interlock.approvals.signatures import DecisionSigner
 from interlock.audit.credentials import SqlCredentials
 from interlock.audit.database import Database
 from interlock.audit.store import SqlAuditStore
+from interlock.errors import ConfigError
 from interlock.inbox.board import Board
 from interlock.inbox.deciding import Decider
 from interlock.inbox.limits import Limits
@@ -82,7 +83,7 @@ def _inbox(
         delegations=Delegations(credentials),
         sessions=sessions,
         limits=Limits(requests=given.requests_per_minute, logins=given.logins_per_minute),
-        provider=_provider(settings, http),
+        provider=provider_of(settings, http),
         origin=origin,
     )
 
@@ -93,8 +94,19 @@ def _signer(settings: Settings) -> DecisionSigner | None:
     return decision_signer(settings) if named or given.require_signature else None
 
 
-def _provider(settings: Settings, http: httpx.AsyncClient) -> Provider | None:
-    named = settings.oidc.client_secret_env
+def provider_of(settings: Settings, http: httpx.AsyncClient) -> Provider | None:
+    """Return the identity provider that the settings name, if they do.
+
+    Raises:
+        ConfigError: the client's secret is not where the settings say.
+    """
     if not settings.oidc.issuer:
         return None
-    return Provider(settings.oidc, http, environment_key(named) if named else None)
+    named = settings.oidc.client_secret_env
+    secret = environment_key(named) if named else None
+    if named and secret is None:
+        raise ConfigError(
+            f"the environment variable {named!r} that 'oidc.client_secret_env' names is empty. Put "
+            "the client's secret into it, or leave the setting out for a public client."
+        )
+    return Provider(settings.oidc, http, secret)

@@ -142,6 +142,14 @@ def test_a_value_of_the_wrong_type_or_range_is_named(project, text: str, says: l
     assert all(part in message for part in says), message
 
 
+@pytest.mark.parametrize("given", ["issuer = 'https://id.test'", "client_id = 'c'"])
+def test_half_a_provider_is_refused(project, given: str) -> None:
+    """In words of ours, and without all that the section holds."""
+    assert refusal(project(f"[oidc]\n{given}\n")) == (
+        "interlock.toml: 'oidc': 'issuer' and 'client_id' go together: give both or neither."
+    )
+
+
 def test_everything_wrong_is_told_at_once(project) -> None:
     """Whoever corrects a file corrects it once."""
     message = refusal(project("colour = 1\n[limits]\nsteps = 0\nsignals = 'x'\n"))

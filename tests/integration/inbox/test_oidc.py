@@ -17,13 +17,14 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
+from interlock.cli.signing_in import signing_in
 from interlock.errors import ConfigError, OperatorError
 from interlock.inbox.app import application
 from interlock.inbox.oidc import Provider
-from interlock.inbox.opening import open_inbox
+from interlock.inbox.opening import open_inbox, provider_of
 from interlock.inbox.services import Inbox
 from interlock.runs.client import Runs
-from interlock.settings import OidcSettings
+from interlock.settings import OidcSettings, Settings
 from interlock.testing import WorkerEnv
 from tests.integration.inbox.conftest import ORIGIN
 from tests.integration.inbox.issuer import CLIENT
@@ -248,3 +249,33 @@ async def test_a_clients_secret_is_said_as_the_provider_wants_it(
         {"header": "", "form": "s:e crét"},
         {"header": f"Basic {encoded}", "form": ""},
     ]
+
+
+async def test_doctor_asks_the_provider(issuer: str) -> None:
+    """One that answers is told where people come back to; another address and name are told."""
+
+    async def said(address: str) -> tuple[str, str]:
+        oidc = OidcSettings(issuer=address, client_id=CLIENT)
+        (finding,) = await signing_in(Settings(oidc=oidc))
+        return finding.state, finding.message
+
+    state, message = await said(issuer)
+    assert state == "ok"
+    assert "http://127.0.0.1:8321/login/callback" in message
+    state, message = await said(f"{issuer}/")
+    assert (state, f"calls itself {issuer!r}" in message) == ("fail", True)
+    state, message = await said(f"{issuer}/elsewhere")
+    assert (state, "describes no OpenID provider" in message) == ("fail", True)
+    assert await signing_in(Settings()) == []
+
+
+async def test_a_clients_secret_that_is_not_there_is_named(
+    provider: httpx.AsyncClient, issuer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anybody signs in: without it the provider would take nobody."""
+    monkeypatch.delenv("INBOX_SECRET", raising=False)
+    oidc = OidcSettings(issuer=issuer, client_id=CLIENT, client_secret_env="INBOX_SECRET")
+    with pytest.raises(ConfigError, match="'INBOX_SECRET'"):
+        provider_of(Settings(oidc=oidc), provider)
+    monkeypatch.setenv("INBOX_SECRET", "s")
+    assert provider_of(Settings(oidc=oidc), provider) is not None
