@@ -29,7 +29,7 @@ LARGEST_BODY = 1_000_000
 
 DESCRIPTION = """
 Requests for a decision and runs of one Interlock deployment. Send `Authorization: Bearer TOKEN`
-with an API key (`interlock key create`) or a token of the identity provider. Errors are
+with an API key (`interlock inbox key create`) or a token of the identity provider. Errors are
 problem+json; their `code` is stable.
 """
 
