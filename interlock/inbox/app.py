@@ -80,5 +80,6 @@ async def _answer(request: Request, error: Exception) -> Response:
         query = request.url.query
         asked = quote(request.scope["path"]) + (f"?{query}" if query else "")
         return RedirectResponse(f"/login?next={quote(asked, safe='')}", 303)
-    found = problem_of(error)
-    return render(request, "problem.html", found.status, problem=found)
+    found, sessions = problem_of(error), request.app.state.inbox.sessions
+    token = sessions.form_token(request) if sessions.cookie in request.cookies else ""
+    return render(request, "problem.html", found.status, problem=found, form_token=token)

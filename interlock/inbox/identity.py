@@ -31,12 +31,22 @@ async def who_calls(request: Request, inbox: Here) -> Person:
             raise NotSignedIn("send 'Authorization: Bearer TOKEN', with an API key or a token.")
         person = await _bearer(request, inbox, token.strip())
     else:
-        person = await _signed_in(request, inbox)
+        person = await _with_cookie(request, inbox)
         if request.method not in _SAFE:
             check_origin(request, inbox)
             inbox.sessions.check_form_token(request, request.headers.get(FORM_TOKEN, ""))
     await inbox.limits.count_request(person.subject)
     return person
+
+
+async def _with_cookie(request: Request, inbox: Inbox) -> Person:
+    try:
+        return await _signed_in(request, inbox)
+    except NotSignedIn as error:
+        raise NotSignedIn(
+            "nobody is signed in here. Send 'Authorization: Bearer TOKEN', with an API key "
+            "(`interlock inbox key create`) or a token of the identity provider."
+        ) from error
 
 
 async def who_reads(request: Request, inbox: Here) -> Person:

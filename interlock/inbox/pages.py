@@ -16,7 +16,7 @@ from interlock.errors import BadInput, InterlockError
 from interlock.inbox import forms
 from interlock.inbox.api import LONGEST_BATCH, Cursor, Key
 from interlock.inbox.context import EFFECTS, context_of
-from interlock.inbox.deciding import Choice, OneOfMany, Refused, decide_all
+from interlock.inbox.deciding import Choice, OneOfMany, Refused, Taken, decide_all
 from interlock.inbox.graph import Picture, draw
 from interlock.inbox.identity import Changer, Reader
 from interlock.inbox.past import past_of
@@ -36,7 +36,7 @@ _ON_A_PAGE = 40
 SAID = {
     "approve": "Approved. The run goes on.",
     "vote": "Your approval counts. Others have to approve too.",
-    "edit": "Approved with your changes. The run goes on.",
+    "edit": "Approved with your changes. The run goes on, or asks others about them.",
     "reject": "Rejected. The agent was told.",
     "respond": "Answered. The run goes on.",
     "happened": "Recorded: it happened.",
@@ -118,13 +118,15 @@ async def decide_many(request: Request, inbox: Here, person: Changer) -> Respons
     form = await request.form()
     chosen = [str(item).partition(" ") for item in form.getlist("chosen")]
     if not chosen or len(chosen) > LONGEST_BATCH:
-        raise BadInput(f"select 1 to {LONGEST_BATCH} requests.")
+        raise BadInput(f"select requests first, {LONGEST_BATCH} at most.")
     fields = {"verb": form.get("verb"), "comment": str(form.get("comment", ""))}
     choices = [_valid(OneOfMany, {"key": k, "digest": d, **fields}) for k, _, d in chosen]
+    seen = {key_of(item): item for item in await inbox.requests.seen_by(person, RequestFilter())}
     answers = await decide_all(inbox.decider, person, choices)
     refused = [answer for answer in answers if isinstance(answer, Refused)]
     if not refused:
-        return RedirectResponse(f"/?said={choices[0].verb}", 303)
+        missing = any(isinstance(answer, Taken) and answer.missing for answer in answers)
+        return RedirectResponse(f"/?said={'vote' if missing else choices[0].verb}", 303)
     return render(
         request,
         "batch.html",
@@ -133,6 +135,7 @@ async def decide_many(request: Request, inbox: Here, person: Changer) -> Respons
         form_token=inbox.sessions.form_token(request),
         taken=len(answers) - len(refused),
         refused=refused,
+        asked={answer.key: seen.get(answer.key) for answer in refused},
     )
 
 

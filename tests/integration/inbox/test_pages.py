@@ -134,9 +134,33 @@ async def test_several_are_decided_at_once(
     assert answer.status_code == 409
     assert "1 counted, 1 did not" in answer.text
     assert "DIGEST_MISMATCH" in answer.text
+    assert (
+        f'href="/requests/{second["key"]}">refund</a> of <a href="/runs/{two.id}">' in answer.text
+    )
     await env.result(one)
     assert len(await env.open_requests(two)) == 1
     assert (PAID["o-two-1"], PAID["o-two-2"]) == ([40], [])
+
+
+async def test_a_question_is_read_by_its_parts(inbox: Inbox, ask: Ask, browser: httpx.AsyncClient):
+    """Whoever answers reads text, and no JSON."""
+    _, request = await ask("asker", text="Is it\nin stock?")
+    await _sign_in(inbox, browser)
+    page = await _page(browser, f"/requests/{request['key']}")
+    assert "<dt>question</dt><dd><pre>Is it\nin stock?</pre></dd>" in page
+
+
+async def test_whoever_may_see_nothing_can_sign_out(inbox: Inbox, browser: httpx.AsyncClient):
+    """The page says why it is empty, and lets somebody else sign in."""
+    await _sign_in(inbox, browser, "nobody")
+    refused = await browser.get("/")
+    assert (refused.status_code, "Not for you" in refused.text) == (403, True)
+    token = re.search(r'name="form_token" value="(\w+)"', refused.text)
+    assert token is not None
+    left = await browser.post("/logout", data={"form_token": token[1]})
+    assert (left.status_code, left.headers["Location"]) == (303, "/login")
+    assert (await browser.get("/")).headers["Location"].startswith("/login")
+    assert "/logout" not in (await browser.get("/nowhere")).text
 
 
 async def test_what_a_model_wrote_is_text_on_a_page(

@@ -81,6 +81,23 @@ async def test_two_people_approve_and_it_is_done_once(env: WorkerEnv, ask: Ask, 
     assert secret.partition(":")[2] not in str(await handle.fetch_history())
 
 
+async def test_a_selection_that_needs_others_too_is_told_so(
+    inbox: Inbox, ask: Ask, browser: httpx.AsyncClient
+):
+    """One of two has approved: nothing goes on yet."""
+    _, request = await ask(order="o-both")
+    token = await inbox.sessions.link(PEOPLE["ada"])
+    await browser.post("/login/link", data={"token": token})
+    page = (await browser.get("/")).text
+    sent = {
+        "form_token": page.partition('name="form_token" value="')[2].partition('"')[0],
+        "verb": "approve",
+        "chosen": f"{request['key']} {request['digest']}",
+    }
+    done = await browser.post("/decisions", data=sent)
+    assert (done.status_code, done.headers["Location"]) == (303, "/?said=vote")
+
+
 async def test_what_does_not_pass_through_the_inbox_does_not_count(
     env: WorkerEnv, ask: Ask, client: Client
 ):

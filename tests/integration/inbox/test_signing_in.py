@@ -38,7 +38,8 @@ async def test_a_link_signs_in_once(inbox: Inbox, browser: httpx.AsyncClient):
         shown = await browser.get("/login/link", params={"token": token})
         assert shown.status_code == 200
         assert token in shown.text
-    assert (await browser.get("/api/v1/me")).status_code == 401
+    nobody = await browser.get("/api/v1/me")
+    assert (nobody.status_code, "Authorization: Bearer" in nobody.json()["detail"]) == (401, True)
     first = await browser.post("/login/link", data={"token": token})
     assert first.status_code == 303
     assert (await browser.get("/api/v1/me")).json()["subject"] == "ada"
