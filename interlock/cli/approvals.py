@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from interlock.cli.options import As, Json, Limit, Page
-from interlock.cli.output import Output
+from interlock.cli.output import Output, program
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,7 +68,7 @@ async def _list(
     found = [item for item in items if where.fits(item.request, person)]
     shown = found[(page - 1) * limit : page * limit]
     if not shown:
-        out.answer([], "Nothing waits for a decision.")
+        out.answer([], _nothing(len(items), len(found)))
         return
     lines: list[RenderableType] = []
     for item in shown:
@@ -79,8 +79,14 @@ async def _list(
         [{"workflow_id": item.workflow_id, **_plain(item)} for item in shown],
         *lines,
         *more,
-        "Decide with `interlock approve REQUEST_ID`, or edit, reject, respond, resolve.",
+        f"Decide with `{program()} approve REQUEST_ID`, or edit, reject, respond, resolve.",
     )
+
+
+def _nothing(waiting: int, found: int) -> str:
+    if found:
+        return f"No more: {found} wait in all."
+    return f"Nothing of this kind: {waiting} wait in all." if waiting else "Nothing waits."
 
 
 def _plain(item: OpenRequest) -> dict[str, Any]:

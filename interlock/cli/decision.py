@@ -17,7 +17,7 @@ from interlock.cli.options import (
     Reviewer,
     Yes,
 )
-from interlock.cli.output import Output, line
+from interlock.cli.output import Output, line, program
 
 if TYPE_CHECKING:
     from interlock.approvals.contract import DecisionAnswer
@@ -231,13 +231,16 @@ def _accepted(
     said = {"accepted": True, "workflow_id": workflow_id, "request_id": answer.request_id}
     how = "" if verified else ", unverified"
     goes_on = "The run goes on; see it with"
+    if verb == "edit":
+        goes_on = "The run goes on, or asks others about the change; see it with"
     if answer.missing:
         said["missing"] = answer.missing
-        goes_on = f"{answer.missing} more of other people are needed; see them with"
+        others = "one other person has" if answer.missing == 1 else f"{answer.missing} others have"
+        goes_on = f"Now {others} to approve; see who has with"
     out.answer(
         {**said, "verb": verb, "verified": verified},
         line(("accepted", "bold green"), f": {verb}{how}. {goes_on}"),
-        f"  interlock show {shlex.quote(workflow_id)}",
+        f"  {program()} show {shlex.quote(workflow_id)}",
     )
 
 

@@ -113,7 +113,10 @@ def person_named(settings: Settings, subject: str = "") -> Person | None:
     for found in settings.people:
         if found.subject == named:
             return Person.model_validate(found.model_dump())
-    raise BadInput(f"{named!r} is none of this deployment's people. {_known(settings)}")
+    raise BadInput(
+        f"{named!r} is none of this deployment's people. {_known(settings)} Name one of them with "
+        "--as, or add one as [[people]]."
+    )
 
 
 def _known(settings: Settings) -> str:

@@ -52,8 +52,9 @@ def new(
     Output(as_json).answer(
         {"id": key.id, "public": key.public, "file": str(path)},
         f"The private key is in {path}. Whoever has it can sign for everybody: give it to the inbox "
-        "only.",
-        "Put this into interlock.toml of every worker:",
+        "only, as 'approvals.signing_key_file'.",
+        "Put this into interlock.toml of every worker, and 'require_signature = true' under "
+        "[approvals]:",
         "",
         f"[approvals.keys.{key.id}]",
         f'public = "{key.public}"',

@@ -7,9 +7,12 @@ reviewer has to see what is there, and not what an escape sequence makes of it.
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -94,6 +97,16 @@ def line(*parts: str | tuple[str, str]) -> Text:
     """Return one line of plain and (text, style) parts."""
     cleaned = [visible(p) if isinstance(p, str) else (visible(p[0]), p[1]) for p in parts]
     return Text.assemble(*cleaned)
+
+
+def program() -> str:
+    """Return what starts this program at a terminal in this folder: its name, or its path."""
+    path = Path(sys.executable).with_name("interlock")  # of an environment that is not active
+    found = shutil.which("interlock")
+    if not path.exists() or (found and path.samefile(found)):
+        return "interlock"
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:

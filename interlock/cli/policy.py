@@ -64,10 +64,13 @@ def show(as_json: Json = False) -> None:
         (str(rule["line"]), rule["name"], _matches(rule), compact(_then(rule["then"]), _LONG))
         for rule in plain["rules"]
     ]
+    tiers = [
+        f"tier {name}: {compact(tier, _LONG)}" for name, tier in plain.get("tiers", {}).items()
+    ]
     totals = [f"total {name}: {compact(total)}" for name, total in plain.get("totals", {}).items()]
     last = "When no rule matches, a person is asked."
     drawn = table(("LINE", "RULE", "MATCHES", "THEN"), rows)
-    Output(as_json).answer(report | plain, title, drawn, *totals, last)
+    Output(as_json).answer(report | plain, title, drawn, *tiers, *totals, last)
 
 
 @rules.command("test")

@@ -5,12 +5,9 @@ from __future__ import annotations
 import getpass
 import json
 import shlex
-import shutil
-import sys
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,7 +15,7 @@ from rich.text import Text
 
 from interlock.approvals.contract import ApprovalRequest, CastVote, Decision, DecisionAnswer
 from interlock.canonical import compact
-from interlock.cli.output import line
+from interlock.cli.output import line, program
 from interlock.errors import BadInput, DecisionRefused, wrong_fields
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest
@@ -226,21 +223,8 @@ def how_to_decide(item: OpenRequest) -> list[str]:
         "respond": f"respond {which} ANSWER",
     }
     return [
-        f"{shlex.quote(_program())} {words.get(verb, f'resolve {which} {verb}')}"
-        for verb in item.request.allowed
+        f"{program()} {words.get(verb, f'resolve {which} {verb}')}" for verb in item.request.allowed
     ]
-
-
-def _program() -> str:
-    """Return what starts this program in a terminal in this folder: its name, or its path."""
-    path = Path(sys.executable).with_name(
-        "interlock"
-    )  # in a virtual environment that is not active
-    found = shutil.which("interlock")
-    if not path.exists() or (found and path.samefile(found)):
-        return "interlock"
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> list[Text]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interlock.cli.options import Json
-from interlock.cli.output import Output, to_json
+from interlock.cli.output import Output, program, to_json
 
 if TYPE_CHECKING:
     from interlock.cli.follow import Outcome
@@ -118,7 +118,7 @@ def _ending(outcome: Outcome) -> list[str]:
 
 def _next_looks(workflow_id: str, link: str) -> list[str]:
     return [
-        f"Its steps:      interlock show {workflow_id}",
-        f"Replay it:      interlock replay {workflow_id}",
+        f"Its steps:      {program()} show {workflow_id}",
+        f"Replay it:      {program()} replay {workflow_id}",
         *([f"In Temporal:    {link}"] if link else []),
     ]

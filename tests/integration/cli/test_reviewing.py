@@ -160,6 +160,9 @@ def test_requests_are_listed_by_what_they_are_and_for_whom(
     assert run_id in listed("--mine", "--as", "ann")
     assert run_id not in listed("--mine", "--as", "noor")
     assert refusal("approvals", "--mine", "--as", "eve") == (1, "BAD_INPUT")
+    said = interlock("approvals", run_id, "--risk", "low").stdout
+    assert said == "Nothing of this kind: 1 wait in all.\n"
+    assert interlock("approvals", run_id, "--page", "2").stdout == "No more: 1 wait in all.\n"
     pages = [answer("approvals", run_id, "--limit", "1", "--page", page) for page in ("1", "2")]
     assert [len(page) for page in pages] == [1, 0]
     interlock("cancel", run_id)

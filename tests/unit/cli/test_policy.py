@@ -48,6 +48,9 @@ def test_show_prints_version_and_rules(interlock: Any, project: Path) -> None:
     assert f"policy.yaml, version {found['version']}" in text
     assert "totals.today + args.amount > 100.0" in text
     assert '{"ask": {"deadline": "4h"}}' in text
+    tiers = "tiers:\n  desk: {who: [lead], quorum: 2}\n"
+    (project / "policy.yaml").write_text(tiers + RULES)
+    assert 'tier desk: {"who": ["lead"], "quorum": 2}' in interlock("policy", "show").stdout
 
 
 def test_show_knows_the_default_policy(interlock: Any, tmp_path: Path) -> None:
