@@ -28,6 +28,9 @@ from interlock.replay.steps import (
 from interlock.tools.contract import ToolOutcome, Verdict
 from interlock.workflows.contract import RunTerms
 
+_TITLE = 80
+"""Characters of a text that stands for the title that an item does not have."""
+
 _ROLES = {
     "HumanMessage": "user",
     "AIMessage": "assistant",
@@ -172,11 +175,12 @@ def _memory(common: dict[str, Any], call: Call, result: Any) -> Step:
 
 
 def _found(item: MemoryItem) -> Found:
-    title = item.value.get("title")
+    words = (item.value.get(name) for name in ("title", "text"))
+    title = next((text for text in words if isinstance(text, str) and text), "")
     return Found(
         namespace=item.namespace,
         key=item.key,
-        title=title if isinstance(title, str) else "",
+        title=title if len(title) <= _TITLE else f"{title[:_TITLE]}...",
         score=item.score,
     )
 

@@ -206,6 +206,7 @@ class Found(BaseModel):
     namespace: tuple[str, ...]
     key: str
     title: str = ""
+    """Its title, or the beginning of its text."""
     score: float | None = None
 
 
