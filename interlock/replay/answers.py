@@ -29,7 +29,7 @@ from interlock.tools.contract import ToolOutcome, Verdict
 from interlock.workflows.contract import RunTerms
 
 _TITLE = 80
-"""Characters of a text that stands for the title that an item does not have."""
+"""Characters of what stands for the title that an item does not have."""
 
 _ROLES = {
     "HumanMessage": "user",
@@ -175,8 +175,8 @@ def _memory(common: dict[str, Any], call: Call, result: Any) -> Step:
 
 
 def _found(item: MemoryItem) -> Found:
-    words = (item.value.get(name) for name in ("title", "text"))
-    title = next((text for text in words if isinstance(text, str) and text), "")
+    texts = {name: text for name, text in item.value.items() if isinstance(text, str) and text}
+    title = texts.get("title") or texts.get("text") or ", ".join(texts.values())
     return Found(
         namespace=item.namespace,
         key=item.key,

@@ -206,7 +206,7 @@ class Found(BaseModel):
     namespace: tuple[str, ...]
     key: str
     title: str = ""
-    """Its title, or the beginning of its text."""
+    """Its title, or the beginning of what it says."""
     score: float | None = None
 
 

@@ -145,10 +145,14 @@ def test_memory_shows_what_came_back() -> None:
     assert (step.node, step.ops, step.queries) == ("recall", ("search", "get"), ())
     (found,) = step.found
     assert (found.namespace, found.key, found.title) == (("docs",), "refunds", "Refund policy")
-    untitled = {**item, "value": {"text": "Money " * 20}}
-    (step,) = events.local("memory.batch", {"answers": [[untitled]]}, summary="memory get")
+    values: list[dict[str, Any]] = [
+        {"text": "Money " * 20},
+        {"intent": "refund", "n": 1, "said": "Pay"},
+    ]
+    untitled = [{**item, "value": value} for value in values]
+    (step,) = events.local("memory.batch", {"answers": [untitled]}, summary="memory get")
     assert isinstance(step, Remembered)
-    assert step.found[0].title == ("Money " * 14)[:80] + "..."
+    assert [one.title for one in step.found] == [("Money " * 14)[:80] + "...", "refund, Pay"]
     call = Call(
         name="memory.batch",
         key="2",
