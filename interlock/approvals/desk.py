@@ -21,11 +21,14 @@ from interlock.approvals.contract import (
     DecisionAnswer,
 )
 from interlock.approvals.identity import Refusal, refuse_person
-from interlock.errors import DecisionRefused, wrong_fields
+from interlock.errors import BadResult, DecisionRefused, wrong_fields
 from interlock.tools.contract import AskedAction, Verdict
 
 Check = Callable[[dict[str, Any]], dict[str, Any]]
 """Validates edited arguments and returns them in canonical form, or raises `BadArguments`."""
+
+CheckAnswer = Callable[[Any], Any]
+"""Validates an answer in the tool's place, or raises `BadResult`."""
 
 MOST_VERIFIED = 200
 """Signed decisions on one request that are looked at: forged ones cannot make a history long."""
@@ -56,6 +59,7 @@ class _Open:
 
     request: ApprovalRequest
     check: Check | None
+    check_answer: CheckAnswer | None
     votes: list[Cast]
     asked: int = 0
     nonces: list[str] = field(default_factory=list)
@@ -121,7 +125,11 @@ class Desk:
         return tuple(item.seen_at(now) for item in self._open.values() if not item.is_over)
 
     def open(
-        self, request: ApprovalRequest, check: Check | None = None, votes: Iterable[Cast] = ()
+        self,
+        request: ApprovalRequest,
+        check: Check | None = None,
+        votes: Iterable[Cast] = (),
+        check_answer: CheckAnswer | None = None,
     ) -> None:
         """Put a request on the desk.
 
@@ -129,8 +137,9 @@ class Desk:
             request: The request.
             check: Validates the arguments of an edit.
             votes: Decisions that count from the beginning: fewer than it needs.
+            check_answer: Validates an answer, where code takes it as the tool's result.
         """
-        self._open[request.id] = _Open(request, check, list(votes))
+        self._open[request.id] = _Open(request, check, check_answer, list(votes))
 
     def knows(self, request_id: str) -> bool:
         """Whether the request waits here or was decided here."""
@@ -229,6 +238,7 @@ class Desk:
             or _refuse_content(decision, request)
             or _refuse_voter(decision, item, now)
             or _refuse_arguments(decision, item.check)
+            or _refuse_answer(decision, item.check_answer)
         )
 
     def _refuse_late(self, key: str) -> Refusal:
@@ -313,6 +323,20 @@ def _refuse_arguments(decision: Decision, check: Check | None) -> Refusal | None
         check(decision.arguments)
     except Exception as error:  # noqa: BLE001  whatever the tool's model says goes to the reviewer
         return Refusal("BAD_ARGUMENTS", str(error))
+    return None
+
+
+def _refuse_answer(decision: Decision, check: CheckAnswer | None) -> Refusal | None:
+    if decision.verb != "respond" or check is None:
+        return None
+    try:
+        check(decision.result)
+    except BadResult as error:
+        return Refusal(
+            "BAD_RESULT",
+            "the code that makes this call needs what the tool would return, as JSON: "
+            f"{error.details['wrong']} Answer so, or reject and say why.",
+        )
     return None
 
 

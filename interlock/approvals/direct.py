@@ -111,21 +111,26 @@ class DirectTools:
         verdict = await self._judge(found, canonical)
         if verdict.outcome != "ask":
             return await self._run(found, canonical, verdict, None, call_id)
-        given = await self._review(found, canonical, verdict, call_id)
+        given = await self._review(found, canonical, verdict, call_id, tool_call_id is None)
         if given.grant is None:
             return given.answer
         result = await self._run(found, given.arguments, given.verdict, given.grant, call_id)
         return NotedResult(result, given.note) if given.note and tool_call_id else result
 
     async def _review(
-        self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, call_id: str
+        self,
+        tool: Tool,
+        arguments: dict[str, Any],
+        verdict: Verdict,
+        call_id: str,
+        is_typed: bool,
     ) -> _Given:
         """Ask until it is decided, also about what an edit made of it; see `workflows.review`."""
         seen, note = arguments, ""
         votes: tuple[Cast, ...] = ()
         while True:
             request = self._request(tool, arguments, verdict, call_id)
-            ruling = self._decide(tool, request, votes)
+            ruling = self._decide(tool, request, votes, is_typed)
             decision, before = ruling.decision, verdict.ask or Ask()
             if decision.verb == "respond":
                 return _Given(arguments, verdict, None, decision.result)
@@ -175,10 +180,13 @@ class DirectTools:
             tiers=tiers,
         )
 
-    def _decide(self, tool: Tool, request: ApprovalRequest, votes: tuple[Cast, ...]) -> Ruling:
+    def _decide(
+        self, tool: Tool, request: ApprovalRequest, votes: tuple[Cast, ...], is_typed: bool
+    ) -> Ruling:
         """Ask, and take the answers by the rules of the desk, until there are enough."""
         desk = Desk()
-        desk.open(request, tool.validate_arguments, votes)
+        check_answer = tool.typed_result if is_typed else None
+        desk.open(request, tool.validate_arguments, votes, check_answer)
         while not desk.is_decided(request.id):
             seen = desk.request_at(request.id, self._clock())
             given = self._ask(seen.model_dump(mode="json"))

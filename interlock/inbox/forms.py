@@ -99,6 +99,21 @@ def read(
     return made
 
 
+def answer(schema: Mapping[str, Any] | None, text: str) -> Any:
+    """Return what was written in the place of a result: JSON where it is some, or else the text.
+
+    Args:
+        schema: JSON schema of the result; one of a text is never read as JSON.
+        text: What was written.
+    """
+    if schema is None or schema.get("type") == "string":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 Found = tuple[tuple[str, ...], Any, FormField]
 
 

@@ -211,11 +211,16 @@ async def _choice(inbox: Inbox, person: Person, key: str, form: dict[str, Any]) 
     elif verb == "respond":
         if not str(form.get("answer", "")).strip():
             raise BadInput("write an answer: the agent is given it in the place of a result.")
-        made["result"] = form["answer"]
+        made["result"] = await _answer(inbox, person, key, str(form["answer"]))
     elif verb == "happened" and form.get("result"):
         made["result"] = _json(str(form["result"]))
     choice: Choice = _valid(Choice, made)
     return choice
+
+
+async def _answer(inbox: Inbox, person: Person, key: str, text: str) -> Any:
+    tool = inbox.runtime.tools.get((await inbox.requests.one(person, key)).request.tool)
+    return forms.answer(tool.contract.result, text) if tool else text
 
 
 def _json(text: str) -> Any:

@@ -44,7 +44,7 @@ _STATUS: tuple[tuple[type[InterlockError], int], ...] = (
 _FORBIDDEN = ("NOT_A_REVIEWER", "OTHER_TENANT", "OWN_REQUEST", "UNSIGNED")
 """Refusals of whoever decided."""
 
-_UNFIT = ("BAD_ARGUMENTS", "MALFORMED", "VERB_NOT_ALLOWED")
+_UNFIT = ("BAD_ARGUMENTS", "BAD_RESULT", "MALFORMED", "VERB_NOT_ALLOWED")
 """Refusals of a decision that is wrong in itself; of the others the state is another."""
 
 

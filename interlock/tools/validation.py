@@ -115,6 +115,7 @@ class ResultForm:
             f"the result of {self._tool!r} does not fit its return annotation. {what} Correct the "
             "tool's implementation or its annotation.",
             tool=self._tool,
+            wrong=what,
         )
 
 

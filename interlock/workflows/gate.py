@@ -10,7 +10,7 @@ from typing import Any
 from temporalio import workflow
 
 from interlock.approvals.contract import ApprovalRequest, Decision, Kind
-from interlock.approvals.desk import Cast, Check, Ruling
+from interlock.approvals.desk import Cast, Check, CheckAnswer, Ruling
 from interlock.approvals.grants import grant_of
 from interlock.approvals.tiers import asked_tiers
 from interlock.canonical import digest as digest_of
@@ -88,7 +88,11 @@ class Gate:
         return found
 
     async def ask(
-        self, request: ApprovalRequest, check: Check | None = None, votes: Iterable[Cast] = ()
+        self,
+        request: ApprovalRequest,
+        check: Check | None = None,
+        votes: Iterable[Cast] = (),
+        check_answer: CheckAnswer | None = None,
     ) -> Ruling:
         """Wait until `request` is decided.
 
@@ -96,6 +100,7 @@ class Gate:
             request: The request.
             check: Validates the arguments of an edit.
             votes: Decisions that count from the beginning.
+            check_answer: Validates an answer in the tool's place.
 
         Raises:
             ApprovalExpired: nobody decided in time.
@@ -104,7 +109,7 @@ class Gate:
         """
         self._run.refuse_when_cancelled()
         desk = self._run.desk
-        desk.open(request, check, votes)
+        desk.open(request, check, votes, check_answer)
         self._note(request, "requested", tier=request.tier.tier)
         self._announce()
         reminding = remind(self._run, request)

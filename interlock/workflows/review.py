@@ -32,6 +32,8 @@ class Action(NamedTuple):
     terms: Ask | None = None
     is_early: bool = False
     """Nobody makes the call yet: whoever does judges it, too, in their node."""
+    is_typed: bool = False
+    """Code makes the call, and takes an answer in its place as what the tool returns."""
     spans: tuple[Span, ...] = ()
 
     @property
@@ -154,9 +156,11 @@ class Review:
         self, action: Action, request: ApprovalRequest, votes: tuple[Cast, ...]
     ) -> Ruling:
         """Return what people say, or what the policy says when nobody decided in time."""
-        check = action.tool.validate_arguments if action.tool else None
+        tool = action.tool
+        check = tool.validate_arguments if tool else None
+        check_answer = tool.typed_result if tool and action.is_typed else None
         try:
-            return await self._gate.ask(request, check, votes)
+            return await self._gate.ask(request, check, votes, check_answer)
         except ApprovalExpired:
             if request.on_timeout == "deny" or "approve" not in request.allowed:
                 raise

@@ -68,14 +68,16 @@ class ToolDoor:
         result = await self._run.recorder.once(
             "tool",
             call_id,
-            lambda: self._call(tool.name, arguments, call_id),
+            lambda: self._call(tool.name, arguments, call_id, is_typed=tool_call_id is None),
             keep_errors=tool_call_id is None,
         )
         if tool_call_id is None and isinstance(result, NotedResult):
             return result.result  # a node asked, and no model
         return result
 
-    async def _call(self, name: str, arguments: dict[str, Any], call_id: str) -> Any:
+    async def _call(
+        self, name: str, arguments: dict[str, Any], call_id: str, *, is_typed: bool
+    ) -> Any:
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownTool(
@@ -90,7 +92,7 @@ class ToolDoor:
                     "asked, so nobody was. Call it again.",
                     tool=name,
                 )
-            return await self._judge_and_run(tool, canonical, call_id)
+            return await self._judge_and_run(tool, canonical, call_id, is_typed)
         except _Answered as answered:
             return answered.result
         except InterlockError as error:
@@ -103,7 +105,9 @@ class ToolDoor:
         finally:
             self._run.logical_calls.end(call_id)
 
-    async def _judge_and_run(self, tool: Tool, arguments: dict[str, Any], call_id: str) -> Any:
+    async def _judge_and_run(
+        self, tool: Tool, arguments: dict[str, Any], call_id: str, is_typed: bool
+    ) -> Any:
         if self._is_judged_with_call(tool, arguments, call_id):
             call = self._call_of(tool, arguments, call_id, unjudged=True)
             outcome = await self._make(tool, call)
@@ -115,7 +119,7 @@ class ToolDoor:
         verdict = await self._review.judge(tool, arguments, call_id)
         policy, grant, note = verdict.policy, None, ""
         if verdict.outcome == "ask":
-            given = await self._decide(tool, arguments, verdict, call_id)
+            given = await self._decide(tool, arguments, verdict, call_id, is_typed)
             arguments, grant, policy = given.arguments, given.grant, given.policy
             note = given.note
         must_have_grant = verdict.outcome == "ask"
@@ -150,7 +154,12 @@ class ToolDoor:
         return effect_key(self._run.lineage, name, arguments, occurrence)
 
     async def _decide(
-        self, tool: Tool, arguments: dict[str, Any], verdict: Verdict, call_id: str
+        self,
+        tool: Tool,
+        arguments: dict[str, Any],
+        verdict: Verdict,
+        call_id: str,
+        is_typed: bool,
     ) -> Granted:
         """Return what was decided on this logical call, now or before a retry of it."""
         name = tool.contract.name
@@ -168,6 +177,7 @@ class ToolDoor:
                 allowed=_ACTION_VERBS,
                 terms=verdict.ask,
                 spans=verdict.spans,
+                is_typed=is_typed,
             )
             given = _allowed(name, await self._review.decide(action))
             self._run.logical_calls.grant(call_id, digest, given)

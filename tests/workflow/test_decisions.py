@@ -64,11 +64,27 @@ async def test_edited_arguments_are_validated_judged_and_used(env: WorkerEnv) ->
 
 
 async def test_a_response_takes_the_tools_place(env: WorkerEnv) -> None:
-    """The node gets the reviewer's words, and nothing is paid."""
+    """The node gets the reviewer's words, and nothing is paid; what it could not use is refused."""
     handle, action, account = await waiting(env)
+    wrong = await env.decide(handle, action, "respond", result={"paid": "by hand"})
+    assert (wrong.accepted, wrong.code) == (False, "BAD_RESULT")
+    assert "valid string" in wrong.message
     await env.decide(handle, action, "respond", result="paid by hand")
     assert (await env.result(handle)).output["receipt"] == "paid by hand"
     assert PAID[account] == []
+    await env.replay(handle)
+
+
+async def test_a_model_takes_any_response(env: WorkerEnv) -> None:
+    """It reads words, whatever the tool would have returned."""
+    PAID.pop("once", None)
+    handle = await env.start("shopper", "pay once")
+    (action,) = await env.pending(handle)
+    assert (await env.decide(handle, action, "respond", result={"paid": "by hand"})).accepted
+    await env.result(handle)
+    assert PAID["once"] == []
+    said = [message["data"]["content"] for message in await handle.query("transcript")]
+    assert '{"paid": "by hand"}' in said
 
 
 async def test_decisions_that_do_not_count(env: WorkerEnv) -> None:

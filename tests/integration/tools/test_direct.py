@@ -261,6 +261,7 @@ async def test_an_edit_is_done_instead(bench: Bench, pay: Tool) -> None:
         ({"verb": "edit", "arguments": {"amount": 100}}, ActionDenied),
         ({"verb": "edit", "arguments": {"amount": "much"}}, DecisionRefused),
         ({"verb": "edit"}, DecisionRefused),
+        ({"verb": "respond", "result": "by hand"}, DecisionRefused),
         ({"verb": "happened"}, DecisionRefused),
         ({"verb": "approve", "digest": "0" * 64}, DecisionRefused),
         ({"verb": "approve", "request_id": "another"}, DecisionRefused),

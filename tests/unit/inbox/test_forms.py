@@ -125,3 +125,21 @@ def test_arguments_without_a_schema_have_fields_too() -> None:
         ("c", "json"),
         ("e", "text"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        ({"type": "object"}, '{"paid": 0}', {"paid": 0}),
+        ({"$ref": "#/$defs/Receipt"}, '{"paid": 0}', {"paid": 0}),
+        ({"type": "object"}, "Paid by hand.", "Paid by hand."),
+        ({"type": "integer"}, "12", 12),
+        ({"type": "string"}, "12", "12"),
+        (None, "12", "12"),
+    ],
+)
+def test_an_answer_is_json_where_the_tool_returns_some(
+    schema: dict[str, Any] | None, text: str, value: Any
+) -> None:
+    """Words stay words: a model reads them."""
+    assert forms.answer(schema, text) == value
