@@ -177,6 +177,7 @@ async def _rejudge(out: Output, run: str) -> None:
     runs = await Runs.connect()
     waiting = [run] if run else [item.workflow_id for item in await runs.open_requests()]
     found = {name: await runs.rejudge(name) for name in dict.fromkeys(waiting)}
+    count = sum(map(len, found.values()))
     out.answer(
         [{"run": name, "requests": items} for name, items in found.items()],
         *(
@@ -184,7 +185,7 @@ async def _rejudge(out: Output, run: str) -> None:
             for name, items in found.items()
             for item in items
         ),
-        f"{sum(map(len, found.values()))} requests were judged again.",
+        "1 request was judged again." if count == 1 else f"{count} requests were judged again.",
     )
 
 
