@@ -26,7 +26,7 @@ class Effect(StrEnum):
     READ = "READ"
     """Reads the outside world and changes nothing."""
     IDEMPOTENT = "IDEMPOTENT"
-    """Changes the world; the other side honours an idempotency key."""
+    """Changes the world; the other side honours an idempotency key, of calls at the same time too."""
     EXTERNAL = "EXTERNAL"
     """Changes the world; the other side does not know about keys."""
 

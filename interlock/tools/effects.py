@@ -2,8 +2,8 @@
 
 Nothing is called without a won claim. Who holds a row is decided by the ledger's token. The row of
 a lost attempt, or of one without an answer, is taken over after its deadline and a grace; an UNKNOWN
-row too, when a person has said that it did not happen, and at once when an idempotent tool may be
-called again. An ABORTED row is nobody's any more.
+row too, when a person has said that it did not happen. Either is taken over at once when an
+idempotent tool may be called again. An ABORTED row is nobody's any more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from interlock.audit.contract import Claim, LedgerRow, LedgerState
 from interlock.errors import BadResult, CircuitOpen, EffectAborted, LedgerConflict, ToolFailed
 from interlock.tools.attempt import Ended, Job, Parts
 from interlock.tools.contract import Effect, ToolOutcome
-from interlock.tools.held import LOST, HeldEffect
+from interlock.tools.held import LOST, HeldEffect, reason_not_to_call
 from interlock.tools.outcomes import failed, held_back, recorded, refused, unknown
 
 
@@ -116,12 +116,22 @@ class EffectAttempt:
         raise self._job.conflict(self._parts.grace)  # FAILED just now: the next claim wins it
 
     async def _follow_claimed(self, row: LedgerRow) -> Ended:
-        self._wait_for_end(row)
-        if self._is_idempotent and not row.error:
+        is_repeatable = self._is_idempotent and not row.error
+        if not (is_repeatable and self._is_missed(row)):
+            self._wait_for_end(row)
+        if is_repeatable:
             return await (await self._take_over(row, 1, in_doubt=True)).make()
         rounds = 2 if self._job.tool.contract.reconciles else 0
         held = await self._take_over(row, rounds, in_doubt=True)
         return await held.reconcile_or_make(row)
+
+    def _is_missed(self, row: LedgerRow) -> bool:
+        """Whether the row's attempt was given up by Temporal, and the call is made again.
+
+        Should that attempt still run, the other side knows both by one key.
+        """
+        may_call = reason_not_to_call(self._parts, self._job, row.token + 1) is None
+        return self._job.attempt > 1 and may_call
 
     async def _follow_unknown(self, row: LedgerRow) -> Ended:
         if self._call.resolution == "did_not_happen":

@@ -62,7 +62,7 @@ class HeldEffect:
             CircuitOpen: it waits until its dependency may be called.
             LedgerConflict: it has no answer and may still happen, or the row was taken over.
         """
-        reason = self._reason_not_to_call()
+        reason = reason_not_to_call(self._parts, self._job, self._row.token)
         if reason is not None:
             if self._in_doubt:
                 return await self.settle_unknown(reason.message)
@@ -133,22 +133,6 @@ class HeldEffect:
         """
         outcome = unknown(self._name, self._row, why)
         return await self._settle(LedgerState.UNKNOWN, outcome, error=why)
-
-    def _reason_not_to_call(self) -> ToolOutcome | None:
-        grant = self._job.call.grant
-        if self._job.caller.stopping:
-            return failed(RunCancelled(f"{self._name!r} was cancelled before it was called."))
-        if grant is not None and grant.expires_at <= self._parts.clock():
-            return refused(
-                ApprovalExpired.code,
-                f"the approval of {self._name!r} expired at {grant.expires_at.isoformat()}.",
-            )
-        if self._job.refusal is not None:
-            return self._job.refusal
-        if self._job.is_spent(self._row.token):
-            lost = f"{self._name!r} was given up: too many workers were lost in its call."
-            return failed(ToolUnavailable(lost))
-        return None
 
     async def _after_doubt(self, error: Exception) -> Ended:
         """Find out what became of a call that ended without an answer, as far as that is possible."""
@@ -267,3 +251,21 @@ class HeldEffect:
             at=self._parts.clock(),
             token=self._row.token,
         )
+
+
+def reason_not_to_call(parts: Parts, job: Job, token: int) -> ToolOutcome | None:
+    """Return how the call ends without being made, if an attempt with `token` may not make it."""
+    grant, name = job.call.grant, job.tool.name
+    if job.caller.stopping:
+        return failed(RunCancelled(f"{name!r} was cancelled before it was called."))
+    if grant is not None and grant.expires_at <= parts.clock():
+        return refused(
+            ApprovalExpired.code,
+            f"the approval of {name!r} expired at {grant.expires_at.isoformat()}.",
+        )
+    if job.refusal is not None:
+        return job.refusal
+    if job.is_spent(token):
+        lost = f"{name!r} was given up: too many workers were lost in its call."
+        return failed(ToolUnavailable(lost))
+    return None

@@ -37,7 +37,8 @@ WORKFLOW_QUEUE = "interlock"
 _Input = TypeVar("_Input", bound=BaseModel)
 _Output = TypeVar("_Output")
 
-_HEARTBEAT = timedelta(seconds=5)
+_HEARTBEAT = timedelta(seconds=3)
+"""An attempt is missed after so long: three of its heartbeats."""
 
 
 class Call(Generic[_Input, _Output]):

@@ -61,7 +61,7 @@ async def test_without_reconcile_a_killed_worker_leaves_at_most_one_effect(
     assert len(bench.shop.paid) == (0 if point in ("after_claim", "before_call") else 1)
 
 
-@pytest.mark.parametrize("kind", ["external", "reconciling", "idempotent"])
+@pytest.mark.parametrize("kind", ["external", "reconciling"])
 async def test_nobody_takes_a_row_over_before_deadline_and_grace(bench: Bench, kind: str) -> None:
     """The conflict says when to look again; the lost attempt may still be running until then."""
     await bench.lost_claim(bench.call(), seconds=5)
@@ -75,6 +75,49 @@ async def test_nobody_takes_a_row_over_before_deadline_and_grace(bench: Bench, k
     assert bench.observer.calls == []
     bench.clock.advance(GRACE)
     assert await gateway.run(bench.call(), attempt=5)
+
+
+async def test_an_idempotent_call_that_was_missed_is_made_again_at_once(bench: Bench) -> None:
+    """The other side knows both calls by one key; whoever still made the first changes nothing."""
+    resume, reached = asyncio.Event(), asyncio.Event()
+
+    async def pause(point: str, _: ToolCall) -> None:
+        if point == "before_call":
+            reached.set()
+            await resume.wait()
+
+    slow = asyncio.ensure_future(
+        bench.gateway(bench.tool("idempotent"), probe=pause).run(bench.call())
+    )
+    await reached.wait()
+    outcome = await bench.gateway(bench.tool("idempotent")).run(bench.call(), attempt=2)
+    assert (outcome.status, outcome.result) == ("done", {"paid": 7})
+    resume.set()
+    assert (await slow).replayed
+    assert len(bench.shop.paid) == 1
+    assert (await bench.row()).token == 2
+    assert len(bench.observer.incidents) == 1
+
+
+async def test_another_call_of_the_same_effect_waits_for_the_first(bench: Bench) -> None:
+    """A first attempt knows nothing of the other one: a reset run's call may be beside it."""
+    await bench.lost_claim(bench.call(), seconds=5)
+    with pytest.raises(LedgerConflict) as conflict:
+        await bench.gateway(bench.tool("idempotent")).run(bench.call(), attempt=1)
+    assert conflict.value.details["retry_after_seconds"] == pytest.approx(5 + GRACE)
+    assert bench.shop.attempts == 0
+
+
+async def test_a_person_is_asked_about_an_idempotent_call_after_its_end(bench: Bench) -> None:
+    """What may not be called again may still happen: nobody can say so before its deadline."""
+    call = bench.call(grant=bench.grant(seconds=3), must_have_grant=True)
+    await bench.lost_claim(call, seconds=5)
+    bench.clock.advance(4)
+    with pytest.raises(LedgerConflict):
+        await bench.gateway(bench.tool("idempotent")).run(call, attempt=2)
+    bench.clock.advance(1 + GRACE)
+    outcome = await bench.gateway(bench.tool("idempotent")).run(call, attempt=3)
+    assert outcome.status == "unknown"
 
 
 async def test_the_row_of_a_lost_attempt_is_asked_about_once(bench: Bench) -> None:
