@@ -155,9 +155,7 @@ class App:
             breakers=SqlBreakers(self.database),
             answers=answers,
             probe=self._probe,
-            grants=GrantVerifier(
-                self._keys, require_signature=settings.approvals.require_signature
-            ),
+            grants=GrantVerifier(self._keys, require_signature=settings.signatures_required),
         )
         self._notifier = await self._stack.enter_async_context(open_notifier(settings))
         self.effects = SqlEffects(self.database)
@@ -255,7 +253,7 @@ class App:
             history_bytes=temporal.history_bytes,
             judged_with_call=self._judged_with_call(agent),
             turns=self._by_turns(),
-            require_signature=approvals.require_signature,
+            require_signature=self.settings.signatures_required,
             labels=self._policy_activities.judges_by_labels(),
             notify=bool(self.settings.notify),
         )

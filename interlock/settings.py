@@ -148,9 +148,9 @@ class ApprovalSettings(_Section):
     grant_seconds: float = Field(
         86400.0, gt=0, description="How long after a decision its effect may still be made."
     )
-    require_signature: bool = Field(
-        False,
-        description="Decisions count only when they are signed; off, an unsigned one counts as `unverified`.",
+    require_signature: bool | None = Field(
+        None,
+        description="Decisions count only when they are signed; off, an unsigned one counts as `unverified`. Unset: on in production, where it cannot be off, and off in development.",
     )
     keys: dict[str, KeySettings] = Field(
         default_factory=dict,
@@ -354,6 +354,10 @@ class Settings(BaseSettings):
         env_prefix="INTERLOCK_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
+    profile: Literal["development", "production"] = Field(
+        "development",
+        description="In 'production' only signed decisions count, the inbox is reached by https, and links sign in nobody but `[[people]]`: docs/approvals.md.",
+    )
     agents: list[str] = Field(default_factory=list, description="Agents, as 'module:attribute'.")
     tools: list[str] = Field(default_factory=list, description="Tools, as 'module:attribute'.")
     workflows: list[str] = Field(
@@ -398,6 +402,21 @@ class Settings(BaseSettings):
     project_dir: Path = Field(
         Path(), description="Folder of interlock.toml; set by `load_settings`."
     )
+
+    @property
+    def signatures_required(self) -> bool:
+        """Whether decisions count only when they are signed."""
+        required = self.approvals.require_signature
+        return self.profile == "production" if required is None else required
+
+    @model_validator(mode="after")
+    def _takes_signed_decisions_in_production(self) -> Settings:
+        if self.profile == "production" and not self.signatures_required:
+            raise ValueError(
+                "'approvals.require_signature' is false, and 'profile' is 'production', where only "
+                "signed decisions count. Leave the former out, or set 'profile' to 'development'"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -450,7 +469,8 @@ def _explain(error: ValidationError, where: str) -> str:
             known = ", ".join(_known_keys(item["loc"][:-1]))
             lines.append(f"{place!r} is not a setting. Allowed here: {known}.")
         elif item["type"] == "value_error":  # of a whole section: what it holds may be long
-            lines.append(f"{place!r}: {item['msg'].removeprefix('Value error, ')}.")
+            where_in = f"{place!r}: " if place else ""
+            lines.append(f"{where_in}{item['msg'].removeprefix('Value error, ')}.")
         else:
             lines.append(f"{place!r}: {item['msg']} (got {item['input']!r}).")
     return f"{where}: " + " ".join(lines)

@@ -18,10 +18,11 @@ def key_ring(settings: Settings) -> KeyRing:
         ConfigError: one is no key, or signatures are required and there is none.
     """
     keys = settings.approvals.keys
-    if settings.approvals.require_signature and not keys:
+    if settings.signatures_required and not keys:
         raise ConfigError(
-            "'approvals.require_signature' is on and 'approvals.keys' is empty, so nobody could "
-            "decide. Make a key with `interlock keys new`, and put its public part there."
+            f"only signed decisions count ({_why(settings)}) and 'approvals.keys' is empty, so "
+            "nobody could decide. Make a key with `interlock keys new`, and put its public part "
+            "there."
         )
     return KeyRing({name: PublicKey.model_validate(key.model_dump()) for name, key in keys.items()})
 
@@ -41,6 +42,12 @@ def decision_signer(settings: Settings) -> DecisionSigner:
             "decisions would count nowhere. Put its public part there."
         )
     return DecisionSigner(key)
+
+
+def _why(settings: Settings) -> str:
+    if settings.profile == "production":
+        return "'profile' is 'production'"
+    return "'approvals.require_signature' is on"
 
 
 def _secret(settings: Settings) -> SecretStr:

@@ -14,6 +14,7 @@ from interlock.agents.loading import load_runtime, load_workflows
 from interlock.cli import services
 from interlock.cli.channels import channels
 from interlock.cli.findings import Finding, fail, failed, ok, warn
+from interlock.cli.production import profile
 from interlock.cli.signing_in import signing_in
 from interlock.connection import data_folder
 from interlock.errors import InterlockError, ModelMissing
@@ -195,7 +196,7 @@ def _signatures(settings: Settings) -> Finding:
             decision_signer(settings)
     except InterlockError as error:
         return failed("decisions", error)
-    if given.require_signature:
+    if settings.signatures_required:
         return ok("decisions", f"only signed ones count; {len(given.keys)} key(s) are known.")
     return warn(
         "decisions",
@@ -226,6 +227,7 @@ def _policy(settings: Settings) -> Finding:
 
 _CHECKS: tuple[Check, ...] = (
     _settings,
+    profile,
     _folder,
     _code,
     _knowledge,

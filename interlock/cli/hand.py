@@ -89,7 +89,7 @@ def hand_of(settings: Settings, subject: str = "") -> Hand:
     given = settings.approvals
     person = person_named(settings, subject)
     has_key = given.signing_key_env is not None or given.signing_key_file is not None
-    if has_key and person is None and given.require_signature:
+    if has_key and person is None and settings.signatures_required:
         raise BadInput(
             "only signed decisions count, and nobody is named to sign for. Say who decides: --as "
             f"SUBJECT, or the setting 'approvals.decide_as'. {_known(settings)}"

@@ -29,7 +29,8 @@ def inbox(context: typer.Context, subject: As = "", as_json: Json = False) -> No
     """Serve the inbox until Ctrl-C: pages where reviewers decide, and an HTTP API.
 
     It listens where 'inbox.host' and 'inbox.port' say. Without an identity provider it prints a link
-    that signs in once. With --json, the ready line is one JSON object.
+    that signs in once; where only signed decisions count, with --as only. With --json, the ready line
+    is one JSON object.
 
     Example: interlock inbox
     """
@@ -49,7 +50,8 @@ def link(subject: As = "", as_json: Json = False) -> None:
     """Print a link that signs in once, for an inbox that runs.
 
     Who is in 'people' signs in as it stands there. Anybody else may do everything: whoever can run
-    this command can read the deployment's files.
+    this command can read the deployment's files. Where only signed decisions count, and so in
+    production, there is a link for 'people' only.
 
     Example: interlock inbox link --as ada
     """

@@ -20,10 +20,11 @@ from interlock.runs.delegations import MACHINE
 from interlock.settings import Settings, load_settings
 
 try:
+    from interlock.inbox.opening import sessions_of
     from interlock.inbox.people import People
     from interlock.inbox.services import origin_of
     from interlock.inbox.serving import login_link, served_inbox
-    from interlock.inbox.sessions import Sessions, issue_key
+    from interlock.inbox.sessions import issue_key
 except ImportError as error:
     raise ConfigError(
         f"the inbox needs more than is installed: {error}. Install it with "
@@ -45,10 +46,12 @@ async def serve(out: Output, subject: str) -> None:
         inbox = await stack.enter_async_context(served_inbox(settings, runs))
         told: dict[str, object] = {"status": "ready", "inbox": inbox.origin, "pid": os.getpid()}
         lines = [f"ready: inbox {inbox.origin}"]
-        if inbox.provider is None:
+        if inbox.provider is None and (subject or inbox.sessions.owners):
             link = await login_link(inbox.sessions, inbox.people, inbox.origin, _whom(subject))
             told["link"] = link
             lines.append(f"sign in once: {link}")
+        elif inbox.provider is None:
+            lines.append("sign in: `interlock inbox link --as SUBJECT`, somebody of 'people'.")
         out.answer(told, *lines, one_line=True)
         await stop.wait()
 
@@ -57,19 +60,15 @@ async def print_link(out: Output, subject: str) -> None:
     """Print a link that signs in once.
 
     Raises:
-        BadInput: the inbox listens on whatever port is free, so its address is not known.
+        BadInput: the inbox listens on whatever port is free, so its address is not known; or a link
+            does not sign in such a person here.
     """
     settings = load_settings()
     if settings.inbox.port == 0 and settings.inbox.public_url is None:
         raise BadInput("'inbox.port' is 0: only `interlock inbox` knows its address.")
-    origin = origin_of(settings.inbox, settings.inbox.port)
+    origin = origin_of(settings, settings.inbox.port)
     async with _credentials(settings) as credentials:
-        sessions = Sessions(
-            credentials,
-            origin=origin,
-            session=timedelta(seconds=settings.inbox.session_seconds),
-            link=timedelta(seconds=settings.inbox.link_seconds),
-        )
+        sessions = sessions_of(settings, credentials, origin)
         link = await login_link(sessions, People(settings.people), origin, _whom(subject))
     out.answer({"link": link}, link)
 

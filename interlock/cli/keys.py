@@ -53,8 +53,8 @@ def new(
         {"id": key.id, "public": key.public, "file": str(path)},
         f"The private key is in {path}. Whoever has it can sign for everybody: give it to the inbox "
         "only, as 'approvals.signing_key_file'.",
-        "Put this into interlock.toml of every worker, and 'require_signature = true' under "
-        "[approvals]:",
+        "Put this into interlock.toml of every worker and of the inbox, and above all sections "
+        "profile = \"production\", or under [approvals] 'require_signature = true':",
         "",
         f"[approvals.keys.{key.id}]",
         f'public = "{key.public}"',

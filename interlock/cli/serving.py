@@ -105,7 +105,7 @@ async def _inbox(settings: Settings, client: Client) -> AsyncIterator[dict[str, 
 
     async with served_inbox(settings, Runs(settings, client), any_port=True) as inbox:
         told: dict[str, object] = {"inbox": inbox.origin}
-        if inbox.provider is None:
+        if inbox.provider is None and inbox.sessions.owners:
             subject = reviewer_name()
             told["link"] = await login_link(inbox.sessions, inbox.people, inbox.origin, subject)
         yield told

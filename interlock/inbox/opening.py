@@ -65,12 +65,6 @@ def _inbox(
     given, credentials = settings.inbox, SqlCredentials(database)
     board = Board(runs, refresh_seconds=given.refresh_seconds)
     requests = Requests(board, runs, runtime)
-    sessions = Sessions(
-        credentials,
-        origin=origin,
-        session=timedelta(seconds=given.session_seconds),
-        link=timedelta(seconds=given.link_seconds),
-    )
     return Inbox(
         runs=runs,
         runtime=runtime,
@@ -81,7 +75,7 @@ def _inbox(
         audit=SqlAuditStore(database),
         credentials=credentials,
         delegations=Delegations(credentials),
-        sessions=sessions,
+        sessions=sessions_of(settings, credentials, origin),
         limits=Limits(requests=given.requests_per_minute, logins=given.logins_per_minute),
         provider=provider_of(settings, http),
         origin=origin,
@@ -91,7 +85,18 @@ def _inbox(
 def _signer(settings: Settings) -> DecisionSigner | None:
     given = settings.approvals
     named = given.signing_key_env is not None or given.signing_key_file is not None
-    return decision_signer(settings) if named or given.require_signature else None
+    return decision_signer(settings) if named or settings.signatures_required else None
+
+
+def sessions_of(settings: Settings, credentials: SqlCredentials, origin: str) -> Sessions:
+    """Return the sessions of an inbox that people reach under an origin."""
+    return Sessions(
+        credentials,
+        origin=origin,
+        session=timedelta(seconds=settings.inbox.session_seconds),
+        link=timedelta(seconds=settings.inbox.link_seconds),
+        owners=not settings.signatures_required,
+    )
 
 
 def provider_of(settings: Settings, http: httpx.AsyncClient) -> Provider | None:

@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
-from interlock.approvals.people import Person
-from interlock.errors import ConfigError
+from interlock.errors import BadInput, ConfigError
 from interlock.inbox.app import application
 from interlock.inbox.opening import open_inbox
 from interlock.inbox.people import People, whoever_started
@@ -41,7 +40,7 @@ async def served_inbox(
     """
     listener = _listener(settings.inbox, any_port)
     with listener:
-        origin = origin_of(settings.inbox, listener.getsockname()[1])
+        origin = origin_of(settings, listener.getsockname()[1])
         async with open_inbox(settings, runs, origin=origin, runtime=runtime) as inbox:
             server = _Server(_config(inbox, settings.inbox))
             serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -83,10 +82,20 @@ class _Server(uvicorn.Server):
 async def login_link(sessions: Sessions, people: People, origin: str, subject: str) -> str:
     """Return an address that signs a person in once.
 
-    Somebody that the configuration does not name may do everything: only who can read the
-    deployment's files gets here.
+    Somebody that the configuration does not name may do everything, where unsigned decisions count
+    too: only who can read the deployment's files gets here.
+
+    Raises:
+        BadInput: only signed decisions count, and the configuration does not name the person.
     """
-    person: Person = people.named(subject) or whoever_started(subject)
+    person = people.named(subject)
+    if person is None and not sessions.owners:
+        raise BadInput(
+            f"{subject!r} is not in 'people', and where only signed decisions count a link signs in "
+            "nobody else. Name somebody of 'people' with --as SUBJECT, or let people sign in by "
+            "'oidc' and machines by an API key (`interlock inbox key create`)."
+        )
+    person = person or whoever_started(subject)
     return f"{origin}/login/link?token={await sessions.link(people.kept(person))}"
 
 

@@ -19,6 +19,9 @@ from interlock.errors import NotAllowed, NotSignedIn
 KEY_PREFIX = "ilk_"
 """What an API key begins with, so that a scanner of secrets can tell one."""
 
+_BY_LINK = "link"
+"""Label of a session that a link began."""
+
 
 class Attempt(BaseModel):
     """A browser that was sent to the identity provider."""
@@ -39,11 +42,20 @@ class Sessions:
         origin: scheme://host:port under which people come.
         session: How long one stays signed in.
         link: How long a link for signing in can be used.
+        owners: Whether a link may sign in somebody whom the configuration does not name, and who
+            then may do everything: whoever prints one owns the deployment's files.
     """
 
     def __init__(
-        self, credentials: SqlCredentials, *, origin: str, session: timedelta, link: timedelta
+        self,
+        credentials: SqlCredentials,
+        *,
+        origin: str,
+        session: timedelta,
+        link: timedelta,
+        owners: bool,
     ) -> None:
+        self.owners = owners
         self._credentials = credentials
         self._secure = origin.startswith("https:")
         self._session = session
@@ -68,11 +80,13 @@ class Sessions:
             raise NotSignedIn(
                 "this link was used, or is too old. Get another one where the inbox was started."
             )
-        return _person(found)
+        return self._linked(found)
 
-    async def begin(self, response: Response, person: Person) -> None:
+    async def begin(self, response: Response, person: Person, *, by_link: bool = False) -> None:
         """Sign a person in: a new session, in a cookie of the response."""
-        secret = await self._credentials.issue("session", _holder(person), self._session)
+        secret = await self._credentials.issue(
+            "session", _holder(person), self._session, label=_BY_LINK if by_link else ""
+        )
         self._set(response, self.cookie, secret, self._session)
 
     async def end(self, request: Request, response: Response) -> None:
@@ -85,7 +99,9 @@ class Sessions:
         """Return who is signed in, by the cookie of the request."""
         secret = request.cookies.get(self.cookie)
         found = await self._credentials.find("session", secret) if secret else None
-        return None if found is None else _person(found)
+        if found is None:
+            return None
+        return self._linked(found) if found.label == _BY_LINK else _person(found)
 
     async def holder_of_key(self, key: str) -> Person | None:
         """Return the machine that an API key stands for."""
@@ -134,6 +150,14 @@ class Sessions:
                 "this change did not come from a page of the inbox: its form token is missing or "
                 "old. Load the page again; a program sends a bearer token instead of a cookie."
             )
+
+    def _linked(self, found: Credential) -> Person:
+        """Return whom a link signs in: in its own right, only as what the configuration says.
+
+        A link or session of before that rule may still hold every role.
+        """
+        person = _person(found)
+        return person if self.owners else Person(subject=person.subject, name=person.name)
 
     def _set(self, response: Response, name: str, value: str, lasts: timedelta) -> None:
         response.set_cookie(

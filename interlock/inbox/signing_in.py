@@ -24,7 +24,8 @@ Next = Annotated[str, Query(max_length=2000)]
 @router.get("/login")
 async def login(request: Request, inbox: Here, next: Next = "/") -> Response:  # noqa: A002
     """Show how to sign in."""
-    return render(request, "login.html", provider=inbox.provider is not None, next=own(next))
+    ways = {"provider": inbox.provider is not None, "owners": inbox.sessions.owners}
+    return render(request, "login.html", **ways, next=own(next))
 
 
 @router.get("/login/link")
@@ -49,7 +50,7 @@ async def follow_link(
     await inbox.limits.count_login(address_of(request))
     person = await inbox.sessions.follow_link(token)
     response = RedirectResponse(own(next), 303)
-    await inbox.sessions.begin(response, inbox.people.kept(person))
+    await inbox.sessions.begin(response, inbox.people.kept(person), by_link=True)
     return response
 
 

@@ -76,6 +76,28 @@ def test_the_environment_wins_over_the_file(project, monkeypatch: pytest.MonkeyP
     assert settings.agents == ["c:d"]
 
 
+def test_signatures_are_required_as_the_profile_says(
+    project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Off in development and on in production, unless development turns them on."""
+    assert not load_settings(project("")).signatures_required
+    assert load_settings(project("[approvals]\nrequire_signature = true\n")).signatures_required
+    assert load_settings(project("profile = 'production'\n")).signatures_required
+    monkeypatch.setenv("INTERLOCK_PROFILE", "production")
+    assert load_settings(project("[approvals]\nlow = 'ask'\n")).signatures_required
+
+
+def test_production_does_without_no_signature(project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both settings are named, wherever each is set, and what to do."""
+    off = "[approvals]\nrequire_signature = false\n"
+    message = refusal(project(f"profile = 'production'\n{off}"))
+    assert message.startswith("interlock.toml: 'approvals.require_signature' is false, and")
+    assert "'profile' is 'production'" in message
+    monkeypatch.setenv("INTERLOCK_APPROVALS__REQUIRE_SIGNATURE", "false")
+    assert "Leave the former out" in refusal(project("profile = 'production'\n"))
+    assert "'development' or 'production'" in refusal(project("profile = 'staging'\n"))
+
+
 HOOK = "[[notify]]\nchannel = 'webhook'\nname = 'a'\nurl = 'https://x.y'\nsecret_env = 'A'\n"
 MAIL = "[[notify]]\nchannel = 'email'\nname = 'a'\nhost = 'x'\nsender = 'a@b.c'\nto = ['d@e.f']\n"
 CANDIDATE = "[models.fast]\ncandidates = [{ model = 'scripted:x', "

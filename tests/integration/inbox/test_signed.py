@@ -9,17 +9,22 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from starlette.responses import Response
 
 from interlock.approvals.signatures import SigningKey
 from interlock.audit.contract import EventFilter
-from interlock.errors import ConfigError
-from interlock.inbox.opening import open_inbox
+from interlock.errors import BadInput, ConfigError
+from interlock.inbox.opening import open_inbox, sessions_of
+from interlock.inbox.people import whoever_started
 from interlock.inbox.services import Inbox
+from interlock.inbox.serving import login_link
 from interlock.runs.client import Runs
+from interlock.settings import Settings
 from interlock.testing import WorkerEnv, worker_env
 from tests.integration.inbox.conftest import ORIGIN, PEOPLE, Ask, Client
 from tests.integration.inbox.desk import PAID, agents
 
+_PERSON = {"subject", "name", "roles", "tenants"}
 POLICY = """
 tiers:
   desk: {who: [reviewer], quorum: 2, deadline: 4h, escalate_to: lead}
@@ -51,8 +56,32 @@ async def env(server: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
         "signing_key_file": "signing.key",
     }
     inbox = {"refresh_seconds": 0.05, "logins_per_minute": 1000}
-    async with worker_env(server, folder, agents=agents(), approvals=approvals, inbox=inbox) as env:
+    people = [PEOPLE[name].model_dump(include=_PERSON) for name in ("ada", "lea", "cal")]
+    async with worker_env(
+        server, folder, agents=agents(), approvals=approvals, inbox=inbox, people=people
+    ) as env:
         yield env
+
+
+async def test_a_link_signs_in_only_whom_the_configuration_names(
+    env: WorkerEnv, inbox: Inbox, browser: httpx.AsyncClient
+):
+    """None is printed for others; a session of before, with every role, has none any more."""
+    with pytest.raises(BadInput, match=r"'eve' is not in 'people'.*'oidc'.*inbox key create"):
+        await login_link(inbox.sessions, inbox.people, ORIGIN, "eve")
+    link = await login_link(inbox.sessions, inbox.people, ORIGIN, "ada")
+    await browser.post("/login/link", data={"token": httpx.URL(link).params["token"]})
+    assert (await browser.get("/api/v1/me")).json()["roles"] == ["reviewer"]
+    browser.cookies.clear()
+    before = sessions_of(Settings(), inbox.credentials, ORIGIN)
+    response = Response()
+    await before.begin(response, whoever_started("eve"), by_link=True)
+    cookie = response.headers["set-cookie"].partition(";")[0]
+    old = await browser.get("/api/v1/me", headers={"Cookie": cookie})
+    assert (old.json()["subject"], old.json()["roles"]) == ("eve", [])
+    token = await before.link(whoever_started("eve"))
+    await browser.post("/login/link", data={"token": token})
+    assert (await browser.get("/api/v1/me")).json()["roles"] == []
 
 
 def _decide(request: dict[str, Any], verb: str, **fields: Any) -> dict[str, Any]:

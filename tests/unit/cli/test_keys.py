@@ -88,6 +88,25 @@ def test_what_is_wrong_with_keys_is_told_before_anybody_decides(
         key_ring(Settings(approvals={"require_signature": True}))
 
 
+def test_in_production_a_worker_needs_a_key(interlock: Any, tmp_path: Path) -> None:
+    """It says which command makes one; `doctor` names what is for development only."""
+    with pytest.raises(ConfigError, match=r"'profile' is 'production'.*`interlock keys new`"):
+        key_ring(Settings(profile="production"))
+    (tmp_path / "interlock.toml").write_text('profile = "production"\n', encoding="utf-8")
+    checks = json.loads(interlock("doctor", "--json").stdout)["checks"]
+    found = {item["name"]: item for item in checks}
+    assert found["profile"]["message"] == "production."
+    states = {
+        name: found[name]["state"] for name in ("decisions", "inbox", "sign-in", "audit file")
+    }
+    assert states == {"decisions": "fail", "inbox": "fail", "sign-in": "warn", "audit file": "warn"}
+    assert "links" not in found
+    (tmp_path / "interlock.toml").write_text("", encoding="utf-8")
+    checks = json.loads(interlock("doctor", "--json").stdout)["checks"]
+    warned = [item["name"] for item in checks if item["state"] == "warn"]
+    assert {"links", "decisions"} <= set(warned)
+
+
 def test_doctor_warns_while_unsigned_decisions_count(interlock: Any, tmp_path: Path) -> None:
     """And says so when only signed ones do, or when a key is wrong."""
     assert finding(interlock)["state"] == "warn"

@@ -15,7 +15,7 @@ from interlock.inbox.people import People, let_follow, let_review, person_of
 from interlock.inbox.services import origin_of
 from interlock.inbox.sessions import Sessions
 from interlock.inbox.signing_in import own
-from interlock.settings import InboxSettings, OidcSettings, PersonSettings
+from interlock.settings import OidcSettings, PersonSettings, Settings
 
 
 def test_claims_count_as_the_settings_say() -> None:
@@ -67,7 +67,7 @@ def test_a_cookie_has_a_name_that_browsers_take(origin: str, name: str) -> None:
     """Of this host alone, and where a machine has several inboxes, of this port."""
     nowhere: Any = None
     hour = timedelta(hours=1)
-    assert Sessions(nowhere, origin=origin, session=hour, link=hour).cookie == name
+    assert Sessions(nowhere, origin=origin, session=hour, link=hour, owners=True).cookie == name
 
 
 def test_who_has_no_role_is_told_so() -> None:
@@ -97,7 +97,7 @@ def test_who_has_no_role_is_told_so() -> None:
 )
 def test_people_come_by_https_or_from_this_machine(given: dict[str, str], origin: str) -> None:
     """Everything else is refused when the inbox starts."""
-    assert origin_of(InboxSettings(**given), 80) == origin
+    assert origin_of(Settings(inbox=given), 80) == origin
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,16 @@ def test_people_come_by_https_or_from_this_machine(given: dict[str, str], origin
 def test_an_address_without_tls_is_refused(given: dict[str, str]) -> None:
     """The message names the setting."""
     with pytest.raises(ConfigError, match=r"inbox\."):
-        origin_of(InboxSettings(**given), 80)
+        origin_of(Settings(inbox=given), 80)
+
+
+@pytest.mark.parametrize("given", [{}, {"public_url": "http://localhost:9000"}])
+def test_in_production_people_come_by_https_only(given: dict[str, str]) -> None:
+    """Not even from this machine by http: cookies are then secure wherever it is reached."""
+    secure = Settings(profile="production", inbox={"public_url": "https://inbox.test"})
+    assert origin_of(secure, 80) == "https://inbox.test"
+    with pytest.raises(ConfigError, match=r"'profile' is 'production'.*'inbox.public_url'"):
+        origin_of(Settings(profile="production", inbox=given), 80)
 
 
 @pytest.mark.parametrize(
