@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from interlock.errors import InterlockError, NoWorker, RunFinished, RunNotFound
 from interlock.runs.client import Runs
@@ -25,6 +26,9 @@ _VOTES_SECONDS = 10.0
 _NOBODY = NoWorker("no worker answers. See to it with `interlock doctor`.")
 """Everybody who reads the queue is told: it names no run, which may be another tenant's."""
 
+Order = tuple[str, str, str]
+"""A request's place in the list: what expires first comes first, and no two are the same."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +38,11 @@ class _Kept:
     requests: tuple[OpenRequest, ...]
     at: float
     """When it was asked."""
+
+    @cached_property
+    def in_order(self) -> tuple[tuple[Order, OpenRequest], ...]:
+        """Its requests with their places in the list, which are asked for at each change of it."""
+        return tuple((in_order(item), item) for item in self.requests)
 
     @property
     def may_have_votes(self) -> bool:
@@ -176,15 +185,15 @@ class Board:
         return tuple(OpenRequest(workflow_id=workflow_id, request=request) for request in found)
 
     async def _turn(self) -> None:
-        items = (item for kept in self._kept.values() for item in kept.requests)
-        found = tuple(sorted(items, key=in_order))
+        places = sorted(place for kept in self._kept.values() for place in kept.in_order)
+        found = tuple(item for _, item in places)
         if found != self._items:
             async with self._turned:
                 self._items, self._version = found, self._version + 1
                 self._turned.notify_all()
 
 
-def in_order(item: OpenRequest) -> tuple[str, str, str]:
-    """Return what requests are sorted by: the one that expires first comes first."""
+def in_order(item: OpenRequest) -> Order:
+    """Return a request's place in the list."""
     expires_at = item.request.expires_at
     return (f"{expires_at.timestamp():020.6f}", item.workflow_id, item.request.id)

@@ -85,11 +85,12 @@ class Requests:
             NotAllowed: the person has no role for it.
         """
         let_review(person)
+        found = standings(person)
         return [
             item
             for item in await self._board.items()
-            if sees(person, item.request)
-            and any(where.fits(item.request, standing) for standing in standings(person))
+            if any(_sees(standing, item.request) for standing in found)
+            and any(where.fits(item.request, standing) for standing in found)
         ]
 
     async def one(self, person: Person, key: str) -> OpenRequest:
