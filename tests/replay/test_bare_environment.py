@@ -34,7 +34,15 @@ NOT_NEEDED = frozenset(
 )
 """What the engine requires for databases, for conditions of policies, for Chroma and for its embedder. The libraries of providers
 are extras, so they are not required at all."""
-APPLICATION = ("agents", "interlock.toml", "tools", "workflows", "tests/graphs.py", "tests/replay")
+APPLICATION = (
+    "agents",
+    "interlock.toml",
+    "tools",
+    "workflows",
+    "tests/graphs.py",
+    "tests/replay",
+    "tests/throttled.py",
+)
 """What is replayed; the engine comes from its wheel."""
 SHOP = ("assistant-refund", "knowledge-refresh", "support-refund")
 """Goldens of the application as `interlock.toml` names it."""
@@ -132,6 +140,16 @@ def test_only_what_is_needed_is_taken_from_the_lock() -> None:
     assert not names & {*NOT_NEEDED, *(name.replace("_", "-") for name in LIBRARIES)}
     entries = re.findall(r"^(\S+?)==", locked(names), flags=re.MULTILINE)
     assert set(entries) == names
+
+
+def test_what_is_replayed_is_all_there() -> None:
+    """What the goldens' deployment imports of these tests is copied beside it."""
+    code = (ROOT / "tests/replay/deployment.py").read_text(encoding="utf-8")
+    modules = re.findall(r"^from (tests\.[\w.]+) import", code, flags=re.MULTILINE)
+    paths = [Path(*module.split(".")).with_suffix(".py") for module in modules]
+    assert paths
+    copied = [Path(name) for name in APPLICATION]
+    assert [path for path in paths if not {path, *path.parents} & {*copied}] == []
 
 
 @pytest.mark.proof

@@ -149,7 +149,13 @@ def _audit_expected(outcome: Outcome, calm: Outcome) -> Counter[str]:
         )
     # A late attempt is recorded as an incident, which no undisturbed run has.
     incidents = {name: n for name, n in outcome.audit.items() if name.startswith("incident ")}
-    return expected | Counter(incidents)
+    return expected | Counter(incidents) | _asked_again(outcome, expected)
+
+
+def _asked_again(outcome: Outcome, expected: Counter[str]) -> Counter[str]:
+    """Model calls that were made, and paid, twice: their worker was lost with the first answer."""
+    calls = [name for name in expected if outcome.struck and name.startswith("model_call ")]
+    return Counter({name: min(outcome.audit.get(name, 0), 2 * expected[name]) for name in calls})
 
 
 __all__ = ["Breach", "Invariant", "actions", "breaches", "breaches_of_calm", "words"]

@@ -82,6 +82,25 @@ def test_an_invariant_breaks_on_what_it_is_for(
     assert broken(**changes) == invariants
 
 
+@pytest.mark.parametrize(
+    ("struck", "done", "invariants"),
+    [
+        (True, 4, []),
+        (True, 5, ["the audit is whole"]),
+        (True, 1, ["the audit is whole"]),
+        (False, 3, ["the audit is whole"]),
+    ],
+)
+def test_a_model_call_may_be_made_again_once(
+    struck: bool, done: int, invariants: list[str]
+) -> None:
+    """Its answer was lost with the worker, so it was asked and paid twice; never without a kill."""
+    calm = CALM.model_copy(update={"audit": {"model_call fast done": 2}})
+    audit = {"model_call fast done": done}
+    tried = CALM.model_copy(update={"point": "event 3", "struck": struck, "audit": audit})
+    assert [item.invariant for item in breaches(tried, calm, dict)] == invariants
+
+
 def test_the_undisturbed_run_is_judged_by_what_is_expected_of_it() -> None:
     """Without expectations it is compared with nothing."""
     assert breaches_of_calm(CALM, None) == []
