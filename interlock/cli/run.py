@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interlock.cli.options import Json
+from interlock.cli.options import As, Json
 from interlock.cli.output import Output, program, to_json
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def run(
     subject: Annotated[
         str, typer.Option("--subject", help="Opaque id of the person it is about; no name.")
     ] = "",
+    starter: As = "",
     workflow_id: Annotated[
         str, typer.Option("--id", help="Workflow id of the run; a new one by default.")
     ] = "",
@@ -44,21 +45,26 @@ def run(
 ) -> None:
     """Run an agent and show what it does, as it happens.
 
-    When it needs a person, it says how to decide, and on a terminal asks right here. Ctrl-C stops
-    the showing; the run goes on.
+    When it needs a person, it says how to decide, and on a terminal asks right here. Whoever starts
+    it, as --as says, may not decide on it where decisions are signed. Ctrl-C stops the showing; the
+    run goes on.
 
     Example: interlock run support "My order A-1042 arrived broken, I want my money back."
     """
+    from interlock.cli.hand import person_named
     from interlock.cli.requests import json_value
     from interlock.errors import BadInput
+    from interlock.settings import load_settings
 
     if bool(message) == (graph_input is not None):
         raise BadInput("give the agent either a message or --input JSON.")
+    person = person_named(load_settings(), starter)
     request = {
         "agent": agent,
         "input": message or json_value(graph_input, "--input"),
         "tenant": tenant,
         "subject": subject,
+        "requester": person.subject if person else "",
         "conversation": conversation,
     }
     asyncio.run(_run(Output(as_json), request, workflow_id, follow))

@@ -145,6 +145,21 @@ def test_a_decision_is_signed_for_one_of_the_people(
     assert [step["reviewer"] for step in decided] == ["ann"]
 
 
+@pytest.mark.usefixtures("key")
+def test_whoever_starts_a_run_does_not_decide_on_it(
+    asked: Any, answer: Any, refusal: Any, interlock: Any
+) -> None:
+    """`run --as` says who asks; somebody that nobody knows starts nothing."""
+    made = f"clerk-{uuid.uuid4().hex[:8]}"
+    words = ("run", "clerk", "I want my money back", "--no-follow", "--id", made)
+    assert refusal(*words, "--as", "eve") == (1, "BAD_INPUT")
+    answer(*words, "--as", "ann")
+    mine = (asked(made).id, "--run", made, "--as", "ann")
+    assert refusal("approve", *mine) == (3, "OWN_REQUEST")
+    assert made not in [run["workflow_id"] for run in answer("approvals", "--mine", "--as", "ann")]
+    interlock("cancel", made)
+
+
 def test_requests_are_listed_by_what_they_are_and_for_whom(
     run_id: str, asked: Any, answer: Any, refusal: Any, interlock: Any
 ) -> None:
