@@ -31,7 +31,13 @@ from temporalio.service import RPCError
 
 from interlock.audit.external_storage import PayloadDriver
 from interlock.audit.payloads import FilePayloadStore
-from interlock.errors import ConfigError, InterlockError, TemporalUnreachable, shortened
+from interlock.errors import (
+    ConfigError,
+    InterlockError,
+    TemporalUnreachable,
+    shortened,
+    without_secrets,
+)
 from interlock.settings import Settings
 
 PAYLOAD_THRESHOLD = 128 * 1024
@@ -86,8 +92,8 @@ class ShortFailures(DefaultFailureConverter):
     ) -> None:
         """Convert an exception and, each by a call of its own, its causes."""
         super().to_failure(exception, payload_converter, failure)
-        failure.message = shortened(failure.message)
-        failure.stack_trace = shortened(failure.stack_trace, _TRACEBACK)
+        failure.message = shortened(without_secrets(failure.message))
+        failure.stack_trace = shortened(without_secrets(failure.stack_trace), _TRACEBACK)
         if isinstance(exception, InterlockError):
             failure.application_failure_info.type = exception.code
 

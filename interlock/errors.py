@@ -64,6 +64,7 @@ A message names the thing with ``!r``, says what is allowed and what to do.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ LONGEST_MESSAGE = 8_000
 Temporal's payload limit could never be reported, so its run would be tried for ever."""
 
 
+_ADDRESS = re.compile(
+    r"(\b[a-z][a-z0-9+.-]{0,30}://)([^\s/?#@'\"]*@)?([^\s?'\"<>]*)(\?[^\s'\"<>]+)?", re.I
+)
+
+
 class InterlockError(Exception):
     """Root of the tree. ``code`` is stable; ``retryable`` is about the same call made again."""
 
@@ -82,7 +88,7 @@ class InterlockError(Exception):
 
     def __init__(self, message: str, /, **details: Any) -> None:
         """Keep ``message`` and JSON-safe ``details`` (shown by ``--json``, carried over Temporal)."""
-        message = shortened(message)
+        message = shortened(without_secrets(message))
         super().__init__(message)
         self.message = message
         self.details = details
@@ -99,6 +105,24 @@ def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
     gap = f" ... [{len(text)} characters] ... "
     kept = longest - len(gap)
     return text[: kept // 2] + gap + text[len(text) - (kept - kept // 2) :]
+
+
+def without_secrets(text: str) -> str:
+    """Return `text` without what its addresses may hold of secrets: their credentials and queries.
+
+    Libraries put the whole address of a request into their errors, and services take keys in it.
+    """
+    return _ADDRESS.sub(_address_alone, text)
+
+
+def _address_alone(found: re.Match[str]) -> str:
+    scheme, credentials, place, query = found.groups()
+    return f"{scheme}{'...@' if credentials else ''}{place}{'?...' if query else ''}"
+
+
+def said(error: BaseException) -> str:
+    """Return what an error of other code says: its type and its message, without secrets."""
+    return f"{type(error).__name__}: {without_secrets(str(error))}"
 
 
 def wrong_fields(error: ValidationError, whole: str) -> str:

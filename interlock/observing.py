@@ -16,6 +16,7 @@ from temporalio.common import MetricMeter
 from interlock.approvals.contract import JudgeRequest
 from interlock.audit.contract import AuditEvent, AuditStore, BreakerRow, BreakerState, EventKind
 from interlock.context import CallContext
+from interlock.errors import said
 from interlock.models.contract import ModelAnswer, ModelCall
 from interlock.tools.contract import ToolCall, ToolOutcome, Verdict
 from interlock.workflows.contract import OpenRun
@@ -74,7 +75,7 @@ class AuditObserver:
             values = {
                 "outcome": "failed",
                 "refs": {"prompt": prompt_ref} if prompt_ref else {},
-                "details": {"error": f"{type(answer).__name__}: {answer}"},
+                "details": {"error": said(answer)},
             }
         await self._record(
             "model_call",

@@ -13,7 +13,7 @@ from interlock.approvals.policy import Facts, Policy, TotalsPolicy
 from interlock.approvals.rules import Total
 from interlock.audit.contract import EffectFilter, Effects
 from interlock.context import CallContext
-from interlock.errors import ConfigError
+from interlock.errors import ConfigError, said
 from interlock.tools.contract import Risk, Span, ToolContract, Verdict
 from interlock.tools.definition import Tool
 from interlock.tools.values import matches
@@ -102,7 +102,7 @@ def asked(
         verdict = policy.judge(contract, arguments, risk, facts)
     except Exception as error:
         raise ConfigError(
-            f"policy {name!r} failed on {contract.name!r}: {type(error).__name__}: {error}. "
+            f"policy {name!r} failed on {contract.name!r}: {said(error)}. "
             "Mend it, and restart the worker."
         ) from error
     _check(policy, name, verdict)

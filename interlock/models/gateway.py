@@ -21,6 +21,7 @@ from interlock.errors import (
     ModelMissing,
     ModelUnavailable,
     RunCancelled,
+    said,
 )
 from interlock.models.asking import ask
 from interlock.models.bindings import BindingStore
@@ -255,7 +256,7 @@ def _reason(candidate: Candidate, error: Exception) -> str:
     elif isinstance(error, InterlockError):
         why = error.message
     else:
-        why = f"{type(error).__name__}: {error}"
+        why = said(error)
     return f"{candidate.model}: {why[:_REASON]}"
 
 

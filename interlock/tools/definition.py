@@ -29,6 +29,7 @@ from interlock.errors import (
     NoPort,
     ToolFailed,
     UnsupportedInWorkflow,
+    said,
 )
 from interlock.registry import load
 from interlock.tools.contract import TOOL_PORT, NotedResult, Risk, ToolContract
@@ -151,9 +152,7 @@ class Tool(BaseTool):
         try:
             found = Risk(self._rule(**taken(self._rule, typed)))
         except Exception as error:
-            raise misuse(
-                self.name, f"its risk rule failed: {type(error).__name__}: {error}"
-            ) from error
+            raise misuse(self.name, f"its risk rule failed: {said(error)}") from error
         return max(floor, found, key=list(Risk).index)
 
     def implementation(self) -> Function:

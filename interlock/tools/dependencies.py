@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from interlock.audit.contract import BreakerRow, BreakerState, BreakerStore
-from interlock.errors import CircuitOpen, ConfigError, InterlockError
+from interlock.errors import CircuitOpen, ConfigError, InterlockError, said
 from interlock.tools.blame import is_dependencys_failure
 from interlock.tools.breaker import (
     counted,
@@ -96,7 +96,7 @@ class Dependencies:
         try:
             value = await make()
         except Exception as error:
-            failed, why = is_dependencys_failure(error), f"{type(error).__name__}: {error}"[:_WHY]
+            failed, why = is_dependencys_failure(error), said(error)[:_WHY]
             await self._leave(contract.dependency, call, token, failed, why)
             raise
         await self._leave(contract.dependency, call, token, False, "")

@@ -21,6 +21,7 @@ from interlock.errors import (
     ToolFailed,
     ToolUnavailable,
     UnknownTool,
+    said,
 )
 from interlock.tools.answers import AnswerCache, answer_key
 from interlock.tools.attempt import Ended, GrantCheck, Job, Parts, Probe
@@ -260,8 +261,7 @@ def _after_failed_read(job: Job, error: Exception, wait: dict[str, float]) -> To
     if job.caller.stopping:
         return failed(RunCancelled(f"{name!r} was cancelled."))
     unavailable = ToolUnavailable(
-        f"{name!r} was not available in {job.attempt} attempts. The last: "
-        f"{type(error).__name__}: {error}",
+        f"{name!r} was not available in {job.attempt} attempts. The last: {said(error)}",
         tool=name,
         **wait,
     )

@@ -22,6 +22,7 @@ from interlock.errors import (
     RunCancelled,
     ToolFailed,
     ToolUnavailable,
+    said,
 )
 from interlock.tools.attempt import Ended, Job, Parts
 from interlock.tools.calling import CallEnded, Caller
@@ -136,7 +137,7 @@ class HeldEffect:
 
     async def _after_doubt(self, error: Exception) -> Ended:
         """Find out what became of a call that ended without an answer, as far as that is possible."""
-        why = str(error) if isinstance(error, CallEnded) else f"{type(error).__name__}: {error}"
+        why = str(error) if isinstance(error, CallEnded) else said(error)
         wait = self._wait_after(error)
         self._in_doubt = True
         is_repeatable = self._contract.effect is Effect.IDEMPOTENT
@@ -188,7 +189,7 @@ class HeldEffect:
         try:
             found = await self._ask_tool()
         except Exception as error:  # noqa: BLE001  whatever it raises, the tool cannot tell
-            return "unknown", f"asking what happened failed: {type(error).__name__}: {error}"
+            return "unknown", f"asking what happened failed: {said(error)}"
         if found is None:
             return "did_not_happen", "the tool does not find it, at least not yet"
         return "happened", found

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from interlock.approvals.contract import DecisionAnswer
     from interlock.approvals.desk import read_decision
     from interlock.canonical import jsonable
-    from interlock.errors import CallerError, DecisionRefused, GraphFailed, InterlockError
+    from interlock.errors import CallerError, DecisionRefused, GraphFailed, InterlockError, said
     from interlock.workflows.contract import (
         MessageAnswer,
         PendingApprovals,
@@ -66,7 +66,7 @@ class HostsAgent:
             raise
         except Exception as error:
             # Any other exception would fail the workflow task, which is tried again for ever.
-            unexpected = GraphFailed(f"{type(error).__name__}: {error}", cause=type(error).__name__)
+            unexpected = GraphFailed(said(error), cause=type(error).__name__)
             raise failure(unexpected) from error
 
     @workflow.signal

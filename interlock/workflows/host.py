@@ -16,7 +16,7 @@ from langgraph.types import Command, StateSnapshot
 from pydantic import BaseModel, ConfigDict
 from temporalio.exceptions import FailureError
 
-from interlock.errors import GraphFailed, InterlockError, LimitReached
+from interlock.errors import GraphFailed, InterlockError, LimitReached, said
 from interlock.memory.contract import MEMORY_PORT
 from interlock.memory.store import Store
 from interlock.models.contract import MODEL_PORT
@@ -100,7 +100,7 @@ class Host:
             except Exception as error:
                 node = _failed_node(error)
                 raise GraphFailed(
-                    f"node {node or 'of the graph'!r} raised {type(error).__name__}: {error}",
+                    f"node {node or 'of the graph'!r} raised {said(error)}",
                     node=node,
                     cause=type(error).__name__,
                 ) from error

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock import errors
-from interlock.errors import LONGEST_MESSAGE, InterlockError, ToolRetry, from_code, shortened
+from interlock.errors import (
+    LONGEST_MESSAGE,
+    InterlockError,
+    ToolFailed,
+    ToolRetry,
+    from_code,
+    said,
+    shortened,
+)
 
 CODES = [
     "ACTION_DENIED",
@@ -168,3 +176,19 @@ def test_a_message_is_never_longer_than_allowed() -> None:
     """What a failure could not carry never becomes a message."""
     error = InterlockError("x" * 5_000_000)
     assert len(str(error)) == len(error.message) == LONGEST_MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("GET https://a.example/v1/x?api_key=hush&b=1 failed", "GET https://a.example/v1/x?... failed"),
+        ("for url 'https://user:hush@a.example/x'", "for url 'https://...@a.example/x'"),
+        ("postgresql+psycopg://u:hush@db:5432/x", "postgresql+psycopg://...@db:5432/x"),
+        ("see https://a.example/docs#part, or is it?", "see https://a.example/docs#part, or is it?"),
+        ("mail a@b.example? //no", "mail a@b.example? //no"),
+    ],
+)  # fmt: skip
+def test_a_message_has_no_secrets_of_an_address(text: str, told: str) -> None:
+    """Libraries name whole addresses in their errors; keys are in their queries and credentials."""
+    assert str(ToolFailed(text)) == told
+    assert said(ValueError(text)) == f"ValueError: {told}"
