@@ -88,7 +88,7 @@ class Job:
     arguments: dict[str, Any] = field(default_factory=dict)
     """Everything the implementation takes, by keyword."""
     refusal: ToolOutcome | None = None
-    """Why the decisions that the call rests on do not hold: then it is not made."""
+    """Why the call may not be made: its decisions do not hold, or its arguments do not fit."""
 
     def arguments_until(self, deadline: datetime) -> dict[str, Any]:
         """Return what the implementation takes, with the deadline if it takes the call."""

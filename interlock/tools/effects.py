@@ -59,7 +59,7 @@ class EffectAttempt:
         return await self._follow(claimed.row)
 
     async def _refuse(self, refusal: ToolOutcome) -> Ended | None:
-        """Begin and resolve nothing on a decision that does not hold; None to end what was begun."""
+        """Begin and resolve nothing that may not be called; None to end what was begun."""
         row = await self._parts.ledger.find(self._call.effect_key)
         may_go_on = [LedgerState.DONE, LedgerState.ABORTED]
         if self._call.resolution not in ("happened", "abort"):

@@ -167,21 +167,27 @@ class ToolGateway:
 
     async def _carry_out(self, job: Job) -> Ended:
         tool, call = job.tool, job.call
+        undecided = _refuse_undecided(call)
+        if undecided is not None:
+            return Ended(undecided)
         try:
             arguments = tool.validate_arguments(call.arguments)
         except BadArguments as error:
-            return Ended(failed(error))
-        refusal = _refuse(call, arguments)
-        if refusal is not None:
-            return Ended(refusal)
-        unproven = self._refuse_decisions(call, arguments)
-        job = replace(job, arguments=_taken_by(tool, call, arguments), refusal=unproven)
+            # Of an effect that was begun under the tool's earlier contract that is no answer.
+            arguments, job = {}, replace(job, refusal=failed(error))
+        else:
+            refusal = self._refuse(call, arguments)
+            job = replace(job, arguments=_taken_by(tool, call, arguments), refusal=refusal)
         if tool.contract.effect.changes_world:
             return await EffectAttempt(self._parts, job).run()
-        return Ended(unproven or await self._answer(job, arguments))
+        return Ended(job.refusal or await self._answer(job, arguments))
 
-    def _refuse_decisions(self, call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
-        found = self._parts.grants.refusal(call, arguments) if self._parts.grants else None
+    def _refuse(self, call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
+        """Check that the decisions hold for this action; a grant's expiry is checked before calls."""
+        mismatch = _refuse_other_action(call, arguments)
+        if mismatch is not None or self._parts.grants is None:
+            return mismatch
+        found = self._parts.grants.refusal(call, arguments)
         return refused(*found) if found else None
 
     async def _answer(self, job: Job, arguments: dict[str, Any]) -> ToolOutcome:
@@ -220,15 +226,18 @@ class ToolGateway:
         return check_answer(tool, value, self._parts.result_bytes).outcome
 
 
-def _refuse(call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
-    """Check that the grant is for exactly this action; its expiry is checked before each call."""
+def _refuse_undecided(call: ToolCall) -> ToolOutcome | None:
     if call.unjudged:
         return refused("NOT_JUDGED", f"{call.tool!r} was called before the policy was asked.")
+    if call.must_have_grant and call.grant is None:
+        return refused("NO_GRANT", f"{call.tool!r} needs a person's decision, and none came along.")
+    return None
+
+
+def _refuse_other_action(call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
     grant = call.grant
     if grant is None:
-        if not call.must_have_grant:
-            return None
-        return refused("NO_GRANT", f"{call.tool!r} needs a person's decision, and none came along.")
+        return None
     action = action_digest(
         call.tool,
         arguments,

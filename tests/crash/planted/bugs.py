@@ -5,14 +5,15 @@ A function here is named as the `setup` of a scenario; it changes the engine of 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from interlock.audit import ledger
-from interlock.audit.contract import LedgerState
+from interlock.audit.contract import AuditEvent, LedgerState
 from interlock.audit.ledger import SqlLedger
+from interlock.audit.store import event_rows
 from interlock.tools.attempt import Ended
 from interlock.tools.contract import ToolCall, ToolOutcome
 from interlock.tools.effects import EffectAttempt
@@ -90,10 +91,14 @@ def settle_without_fencing() -> None:
         *,
         result: Any = None,
         error: str = "",
+        events: Sequence[AuditEvent] = (),
     ) -> bool:
+        told = event_rows(events)
+
         def work(connection: Connection) -> bool:
             row = ledger._locked(connection, effect_key)
             ledger._settle(connection, row, state, result, error)
+            self._record(connection, told)
             return True
 
         return bool(await self._database.write(work))

@@ -8,7 +8,7 @@ import pytest
 
 from interlock.audit.contract import LedgerState
 from interlock.errors import LedgerConflict
-from interlock.tools import ToolCall
+from interlock.tools import Effect, Tool, ToolCall, tool
 from interlock.tools.contract import ToolOutcome
 from interlock.tools.gateway import ToolGateway
 from tests.integration.tools.bench import GRACE, Bench, Killed
@@ -168,6 +168,51 @@ async def test_a_call_that_loses_every_worker_is_given_up(bench: Bench) -> None:
     assert (outcome.status, outcome.code) == ("failed", "TOOL_UNAVAILABLE")
     assert "too many workers were lost" in outcome.message
     assert (await bench.row()).state is LedgerState.FAILED
+
+
+def changed(bench: Bench, kind: str, *, asks_more: bool) -> Tool:
+    """Return the paying tool as a later release has it: with a reason, or with one by default."""
+    terms = {"reconciling": {"reconcile": bench.shop.find}, "external": {}}[kind]
+
+    async def pay(amount: int, reason: str, call: ToolCall) -> dict[str, int]:
+        """Pay."""
+        raise AssertionError("nothing is paid under another contract")
+
+    async def pay_by_default(amount: int, call: ToolCall, reason: str = "") -> dict[str, int]:
+        """Pay."""
+        raise AssertionError("nothing is paid under another contract")
+
+    made = tool(name="pay", effect=Effect.EXTERNAL, timeout_seconds=5, **terms)
+    return made(pay if asks_more else pay_by_default)
+
+
+@pytest.mark.parametrize("asks_more", [True, False], ids=["other arguments", "another digest"])
+@pytest.mark.parametrize(("kind", "status"), [("external", "unknown"), ("reconciling", "done")])
+async def test_a_call_that_was_begun_is_ended_under_another_contract(
+    bench: Bench, kind: str, status: str, asks_more: bool
+) -> None:
+    """The new worker's tool takes other arguments: that is no word on what the lost one did."""
+    call = bench.call(grant=bench.grant(seconds=600), must_have_grant=True)
+    with pytest.raises(Killed):
+        await killed_at(bench, kind, "after_call").run(call)
+    bench.pass_deadline()
+    later = bench.gateway(changed(bench, kind, asks_more=asks_more))
+    outcome = await bench.carry_out(later, call)
+    assert outcome.status == status
+    assert len(bench.shop.paid) == 1
+
+
+@pytest.mark.parametrize(
+    ("asks_more", "code"), [(True, "BAD_ARGUMENTS"), (False, "DIGEST_MISMATCH")]
+)
+async def test_what_was_not_begun_is_refused_under_another_contract(
+    bench: Bench, asks_more: bool, code: str
+) -> None:
+    """Nothing is claimed; the model, or whoever decides, looks at the tool as it is now."""
+    call = bench.call(grant=bench.grant(seconds=600), must_have_grant=True)
+    later = bench.gateway(changed(bench, "external", asks_more=asks_more))
+    assert (await later.run(call)).code == code
+    assert await bench.ledger.find(call.effect_key) is None
 
 
 async def test_a_late_attempt_settles_nothing(bench: Bench) -> None:
