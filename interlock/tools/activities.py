@@ -73,7 +73,7 @@ class ToolActivities:
 
     async def _run(self, call: ToolCall, attempt: int) -> ToolOutcome:
         if not call.unjudged or self._judge is None:
-            return await self._gateway.run(call, attempt=attempt)
+            return await self._gateway.run(call, attempt=attempt, is_retry=_is_retry())
         verdict, info = None, activity.info()
         events: list[AuditEvent] = []
         # A row says that an attempt before this one was allowed: what it began has to be ended.
@@ -86,7 +86,9 @@ class ToolActivities:
         judged = call.model_copy(
             update={"unjudged": False, "policy": verdict.policy if verdict else ""}
         )
-        outcome = await self._gateway.run(judged, attempt=attempt, events=events)
+        outcome = await self._gateway.run(
+            judged, attempt=attempt, is_retry=_is_retry(), events=events
+        )
         if verdict and not info.is_local:  # the history has the arguments of this call
             verdict = verdict.model_copy(update={"arguments": {}})
         return outcome.model_copy(update={"verdict": verdict})
@@ -103,6 +105,10 @@ def _category(error: CircuitOpen | ToolUnavailable) -> ApplicationErrorCategory:
     """An attempt that only waits is no failure to whoever reads logs and metrics."""
     waits = isinstance(error, CircuitOpen)
     return ApplicationErrorCategory.BENIGN if waits else ApplicationErrorCategory.UNSPECIFIED
+
+
+def _is_retry() -> bool:
+    return activity.info().attempt > 1
 
 
 def _waited() -> int:

@@ -87,6 +87,8 @@ class Job:
     """What is to be recorded with the next change of the ledger, or else at the end."""
     arguments: dict[str, Any] = field(default_factory=dict)
     """Everything the implementation takes, by keyword."""
+    is_retry: bool = False
+    """Whether Temporal makes it in place of one that has ended or is missed."""
     refusal: ToolOutcome | None = None
     """Why the call may not be made: its decisions do not hold, or its arguments do not fit."""
 

@@ -14,7 +14,14 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from interlock.audit.contract import BreakerRow, BreakerState, BreakerStore
-from interlock.errors import CircuitOpen, ConfigError, InterlockError, said
+from interlock.errors import (
+    CircuitOpen,
+    ConfigError,
+    InterlockError,
+    OperatorError,
+    ToolUnavailable,
+    said,
+)
 from interlock.tools.blame import is_dependencys_failure
 from interlock.tools.breaker import (
     counted,
@@ -88,11 +95,18 @@ class Dependencies:
 
         Raises:
             CircuitOpen: the breaker is open, and nothing was called.
+            ToolUnavailable: nothing was called, since the breakers' database does not answer.
             Exception: what `make` raises.
         """
         if contract.dependency not in self._terms:
             return await make()
-        token = await self._enter(contract)
+        try:
+            token = await self._enter(contract)
+        except OperatorError as error:
+            raise ToolUnavailable(
+                f"nothing was called, since the breaker of {contract.dependency!r} could not be "
+                f"asked: {error.message}"
+            ) from error
         try:
             value = await make()
         except Exception as error:

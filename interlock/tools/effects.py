@@ -126,12 +126,12 @@ class EffectAttempt:
         return await held.reconcile_or_make(row)
 
     def _is_missed(self, row: LedgerRow) -> bool:
-        """Whether the row's attempt was given up by Temporal, and the call is made again.
+        """Whether Temporal has missed the row's attempt, and the call may be made again.
 
         Should that attempt still run, the other side knows both by one key.
         """
         may_call = reason_not_to_call(self._parts, self._job, row.token + 1) is None
-        return self._job.attempt > 1 and may_call
+        return self._job.is_retry and may_call
 
     async def _follow_unknown(self, row: LedgerRow) -> Ended:
         if self._call.resolution == "did_not_happen":

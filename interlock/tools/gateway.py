@@ -121,7 +121,12 @@ class ToolGateway:
         await self._parts.observer.record(events)
 
     async def run(
-        self, call: ToolCall, *, attempt: int = 1, events: Sequence[AuditEvent] = ()
+        self,
+        call: ToolCall,
+        *,
+        attempt: int = 1,
+        is_retry: bool = False,
+        events: Sequence[AuditEvent] = (),
     ) -> ToolOutcome:
         """Carry out one attempt at a call.
 
@@ -130,6 +135,7 @@ class ToolGateway:
         Args:
             call: The call.
             attempt: Number of this attempt, from 1.
+            is_retry: Whether Temporal makes it in place of one that has ended or is missed.
             events: What has to be recorded before an effect is made, and in any case.
 
         Raises:
@@ -146,7 +152,9 @@ class ToolGateway:
                 f"this worker has no tool {call.tool!r}. It has: {', '.join(sorted(self._tools))}. "
                 "Add it to 'tools' in interlock.toml."
             )
-        job = Job(tool, call, attempt, Caller(), self._parts.clock(), list(events))
+        job = Job(
+            tool, call, attempt, Caller(), self._parts.clock(), list(events), is_retry=is_retry
+        )
         running = asyncio.ensure_future(self._run(job))
         try:
             return await asyncio.shield(running)

@@ -68,12 +68,9 @@ class HeldEffect:
             if self._in_doubt:
                 return await self.settle_unknown(reason.message)
             return await self._settle(LedgerState.FAILED, reason)
-        seconds = (self._row.deadline - self._parts.clock()).total_seconds()
-        if seconds <= 0:
-            return await self._unavailable("no time was left to call")
         await self._parts.probe("before_call", self._job.call)
         try:
-            value = await self._call(min(seconds, self._contract.timeout_seconds))
+            value = await self._call()
         except CircuitOpen as error:
             return await self._held_back(error)
         except (ModelMistake, ToolFailed) as error:
@@ -85,14 +82,18 @@ class HeldEffect:
         await self._parts.probe("after_call", self._job.call)
         return await self._settle_answer(value)
 
-    async def _call(self, seconds: float) -> Any:
-        job = self._job
+    async def _call(self) -> Any:
+        job, limit = self._job, self._contract.timeout_seconds
         arguments = job.arguments_until(self._row.deadline)
-        return await self._parts.dependencies.call(
-            self._contract,
-            job.call,
-            lambda: job.caller.call(job.tool.implementation(), arguments, seconds),
-        )
+
+        async def make() -> Any:
+            # Asking the breaker may have taken its time.
+            seconds = (self._row.deadline - self._parts.clock()).total_seconds()
+            if seconds <= 0:
+                raise ToolUnavailable("no time was left to call")
+            return await job.caller.call(job.tool.implementation(), arguments, min(seconds, limit))
+
+        return await self._parts.dependencies.call(self._contract, job.call, make)
 
     async def _held_back(self, error: CircuitOpen) -> Ended:
         """Give the row back: the breaker opened after it was looked at, so nothing was called."""

@@ -369,3 +369,41 @@ async def test_waiting_is_no_attempt(bench: Bench, server: Client) -> None:
     # It waited, was the probe and failed, waited again, and was the next probe.
     assert (outcome.status, bench.shop.attempts - before) == ("done", 2)
     assert await state(bench) == "closed"
+
+
+@pytest.mark.parametrize(("attempts", "code"), [(1, "TOOL_UNAVAILABLE"), (2, None)])
+async def test_a_probe_that_cannot_be_noted_calls_nothing(
+    bench: Bench, attempts: int, code: str | None
+) -> None:
+    """The breaker may be tried again, and the database is busy: nobody has to ask what happened."""
+    store = Watched(bench.breakers)
+    gateway = bench.gateway(watched(bench, "external", attempts=attempts), breakers=store)
+    await open_it(bench, gateway)
+    bench.clock.advance(TERMS.open_seconds + 1)
+    called, store.busy = bench.shop.attempts, True
+    if code is None:
+        with pytest.raises(ToolUnavailable, match="nothing was called"):
+            await gateway.run(bench.call())
+    else:
+        assert (await gateway.run(bench.call())).code == code
+    assert bench.shop.attempts == called
+    assert (await bench.row()).state is LedgerState.FAILED
+
+
+async def test_a_call_ends_by_its_deadline_however_long_the_breaker_took(bench: Bench) -> None:
+    """What is left is looked at when the tool is called: nobody may take over while it still runs."""
+    store = Watched(bench.breakers)
+    gateway = bench.gateway(watched(bench, "external", timeout_seconds=5), breakers=store)
+    await open_it(bench, gateway)
+    bench.clock.advance(TERMS.open_seconds + 1)
+    called = bench.shop.attempts
+
+    async def slowly(*args: Any) -> tuple[BreakerRow, BreakerRow]:
+        bench.clock.advance(6)
+        return await bench.breakers.change(*args)
+
+    store.change = slowly  # type: ignore[method-assign]
+    outcome = await gateway.run(bench.call())
+    assert (outcome.status, outcome.code) == ("failed", "TOOL_UNAVAILABLE")
+    assert "no time was left" in outcome.message
+    assert bench.shop.attempts == called

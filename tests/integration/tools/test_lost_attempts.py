@@ -90,7 +90,9 @@ async def test_an_idempotent_call_that_was_missed_is_made_again_at_once(bench: B
         bench.gateway(bench.tool("idempotent"), probe=pause).run(bench.call())
     )
     await reached.wait()
-    outcome = await bench.gateway(bench.tool("idempotent")).run(bench.call(), attempt=2)
+    outcome = await bench.gateway(bench.tool("idempotent")).run(
+        bench.call(), attempt=2, is_retry=True
+    )
     assert (outcome.status, outcome.result) == ("done", {"paid": 7})
     resume.set()
     assert (await slow).replayed
@@ -100,10 +102,13 @@ async def test_an_idempotent_call_that_was_missed_is_made_again_at_once(bench: B
 
 
 async def test_another_call_of_the_same_effect_waits_for_the_first(bench: Bench) -> None:
-    """A first attempt knows nothing of the other one: a reset run's call may be beside it."""
+    """It knows nothing of the other one: a reset run's call, or one of the same process."""
     await bench.lost_claim(bench.call(), seconds=5)
+    gateway = bench.gateway(bench.tool("idempotent"))
+    with pytest.raises(LedgerConflict):
+        await gateway.run(bench.call(), attempt=1)
     with pytest.raises(LedgerConflict) as conflict:
-        await bench.gateway(bench.tool("idempotent")).run(bench.call(), attempt=1)
+        await gateway.run(bench.call(), attempt=2)
     assert conflict.value.details["retry_after_seconds"] == pytest.approx(5 + GRACE)
     assert bench.shop.attempts == 0
 
@@ -114,7 +119,7 @@ async def test_a_person_is_asked_about_an_idempotent_call_after_its_end(bench: B
     await bench.lost_claim(call, seconds=5)
     bench.clock.advance(4)
     with pytest.raises(LedgerConflict):
-        await bench.gateway(bench.tool("idempotent")).run(call, attempt=2)
+        await bench.gateway(bench.tool("idempotent")).run(call, attempt=2, is_retry=True)
     bench.clock.advance(1 + GRACE)
     outcome = await bench.gateway(bench.tool("idempotent")).run(call, attempt=3)
     assert outcome.status == "unknown"
