@@ -13,7 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from interlock.errors import InterlockError, NoWorker, RunFinished, RunNotFound
+from interlock.errors import (
+    InterlockError,
+    NoWorker,
+    OperatorError,
+    RunFinished,
+    RunNotFound,
+)
 from interlock.runs.client import Runs
 from interlock.runs.contract import OpenRequest, WaitingRun
 
@@ -161,6 +167,7 @@ class Board:
 
     async def _ask(self, waiting: Sequence[WaitingRun]) -> list[_Kept]:
         gate = asyncio.Semaphore(_AT_ONCE)
+        silent: list[str] = []
 
         async def ask(run: WaitingRun) -> _Kept | None:
             async with gate:
@@ -174,10 +181,13 @@ class Board:
                 except (RunNotFound, RunFinished):
                     pass  # it ended since it was listed
                 except InterlockError as error:
+                    silent.append(run.workflow_id)
                     _log.warning("run %r does not say what it asks: %s", run.workflow_id, error)
             return None
 
         found = await asyncio.gather(*map(ask, waiting))
+        if silent and self.trouble is None:
+            self.trouble = _missing(len(silent))
         return [kept for kept in found if kept is not None]
 
     async def _requests(self, workflow_id: str) -> tuple[OpenRequest, ...]:
@@ -191,6 +201,14 @@ class Board:
             async with self._turned:
                 self._items, self._version = found, self._version + 1
                 self._turned.notify_all()
+
+
+def _missing(count: int) -> OperatorError:
+    """Return what everybody is told who reads a queue that is not whole; it names no run."""
+    return OperatorError(
+        f"{count} of the runs that wait {'does' if count == 1 else 'do'} not say for what, so the "
+        "list is not whole. The inbox's log names them; `interlock doctor` may tell why."
+    )
 
 
 def in_order(item: OpenRequest) -> Order:

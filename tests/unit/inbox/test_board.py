@@ -175,3 +175,19 @@ async def test_a_closed_board_keeps_nobody_waiting(board: Board) -> None:
     await asyncio.sleep(0)
     await board.close()
     assert await waiting == board.version
+
+
+async def test_a_list_that_is_not_whole_says_so(board: Board, runs: FakeRuns) -> None:
+    """A run that cannot say what it asks is missing, which everybody is told; it is asked again."""
+    runs.let_wait("one", _request("r1"))
+    runs.let_wait("two", _request("r2"))
+    runs.answers["two"] = InterlockError("its worker has no such agent")
+    await board.refresh()
+    assert await _names(board) == ["r1"]
+    assert board.trouble is not None
+    assert "1 of the runs that wait does not say" in board.trouble.message
+    assert "two" not in board.trouble.message  # whose run that is, not everybody may know
+    runs.let_wait("two", _request("r2"))
+    await board.refresh()
+    assert await _names(board) == ["r1", "r2"]
+    assert board.trouble is None
