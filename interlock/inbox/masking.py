@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 _SECRET = "⟦secret⟧"  # noqa: S105  what stands in its place
 
-_KEY = re.compile(r"(?:password|passwd|secret|token|api[_-]?key|authorization)$", re.I)
-"""Names of what is secret, whatever it looks like."""
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_SECRET_ENDS = (
+    *("password", "passwd", "passphrase", "secret", "token", "apikey"),
+    *("authorization", "credential", "credentials"),
+)
+_SECRET_WORDS = ("pin", "pwd", "cvv", "cvc")
+"""Words in names of what is secret, whatever it looks like: `accessTokenOld`, and no `shipping`."""
 
 _OPEN = ("barred", "reviewer", "who")
 """Names of who decides, which is never masked."""
@@ -42,17 +48,29 @@ def masked(value: Any, name: str = "") -> Any:
     """
     if name in _OPEN:
         return value
+    if value not in ("", None) and not isinstance(value, bool) and _names_a_secret(name):
+        return _SECRET
     if isinstance(value, Mapping):
         return {key: masked(part, str(key)) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [masked(part, name) for part in value]
     if isinstance(value, str):
-        return _SECRET if value and _KEY.search(name) else masked_text(value)
+        return masked_text(value)
     if isinstance(value, int) and not isinstance(value, bool):
         text = str(value)
         hidden = masked_text(text)
         return value if hidden == text else hidden
     return value
+
+
+def _names_a_secret(name: str) -> bool:
+    words = [word.lower() for word in _WORD.findall(name)]
+    keys = [f"{first} {last}" for first, last in pairwise(words)]
+    return (
+        any(word.endswith(_SECRET_ENDS) or word in _SECRET_WORDS for word in words)
+        or "api key" in keys
+        or "private key" in keys
+    )
 
 
 def masked_text(text: str) -> str:

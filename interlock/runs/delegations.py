@@ -45,8 +45,8 @@ class Delegations:
         """Let somebody decide in a person's place.
 
         Raises:
-            BadInput: it is the same person; a machine, whose key ends by itself; somebody who stands
-                in for another passes it on; or the end is past, too far away, or without a zone.
+            BadInput: it is the same person; a machine gives or takes it; somebody who stands in for
+                another passes it on; or the end is past, too far away, or without a zone.
         """
         if until.tzinfo is None:
             raise BadInput(f"{until.isoformat()} has no time zone. Write it with one, or 'Z'.")
@@ -56,8 +56,13 @@ class Delegations:
                 f"a delegation ends within {LONGEST.days} days, and not before now; "
                 f"{until.isoformat()} does not."
             )
-        if giver.acts_for or giver.subject.startswith(MACHINE) or taker in ("", giver.subject):
+        if giver.acts_for or _is_machine(giver.subject) or taker in ("", giver.subject):
             raise BadInput(f"{giver.subject!r} cannot let {taker!r} decide: name somebody else.")
+        if _is_machine(taker):
+            raise BadInput(
+                f"{taker!r} is an API key, and only people stand in for people. A key has the roles "
+                "that it is made with: `interlock inbox key create`."
+            )
         holder = {"giver": giver.model_dump(mode="json"), "taker": taker}
         # What it is kept under is known to nobody: it opens nothing.
         await self._credentials.issue("delegation", holder, until - now)
@@ -82,9 +87,15 @@ class Delegations:
             known: People by subject as the configuration has them now, which counts more than what
                 was noted.
         """
+        if _is_machine(person.subject):
+            return ()
         others = [d.giver for d in await self.all() if d.taker == person.subject]
         givers = {giver.subject: known.get(giver.subject, giver) for giver in reversed(others)}
         return tuple(_in_place_of(giver, person) for giver in givers.values())
+
+
+def _is_machine(subject: str) -> bool:
+    return subject.startswith(MACHINE)
 
 
 def _in_place_of(giver: Person, person: Person) -> Person:

@@ -77,6 +77,22 @@ def test_data_is_masked_to_its_depths() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["password", "access_token_value", "accessToken", "pin", "userPin", "x-api-key", "APIKey"],
+)
+@pytest.mark.parametrize("value", ["abc", 4711, 1.5, {"value": "abc"}, ["abc"]])
+def test_what_a_name_calls_secret_is_masked(name: str, value: Any) -> None:
+    """Whatever it is, and in whatever it stands."""
+    assert masked({"a": [{name: value}]}) == {"a": [{name: "⟦secret⟧"}]}
+
+
+@pytest.mark.parametrize("name", ["shipping", "opinion", "secretary", "total_tokens", "keys"])
+def test_other_names_call_nothing_secret(name: str) -> None:
+    """They only have such a word within another one."""
+    assert masked({name: "abc"}) == {name: "abc"}
+
+
 @settings(max_examples=30)
 @given(st.text(), st.emails(), st.text())
 def test_no_address_survives(before: str, address: str, after: str) -> None:

@@ -75,3 +75,13 @@ async def test_what_is_no_delegation_is_refused(delegations: Delegations) -> Non
         with pytest.raises(BadInput):
             await delegations.give(giver, taker, until)
     assert await delegations.all() == []
+
+
+async def test_machines_stand_in_for_nobody(delegations: Delegations) -> None:
+    """An API key has the roles that it was made with, and gives none of them away."""
+    machine = Person(subject="machine:nightly", roles=("reviewer",), tenants=("north",))
+    with pytest.raises(BadInput, match="only people stand in"):
+        await delegations.give(ANN, machine.subject, now() + HOUR)
+    with pytest.raises(BadInput, match="cannot let"):
+        await delegations.give(machine, "ben", now() + HOUR)
+    assert await delegations.places(machine, {}) == ()
