@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from interlock.errors import (
@@ -108,8 +108,8 @@ class Board:
             except InterlockError as error:
                 self.trouble = error
                 _log.warning("the queue was not read: %s", error.message)
-            # However long the list is, Temporal has half of the time for others.
-            await asyncio.sleep(max(self._rest, time.monotonic() - began))
+            # However long the list is, Temporal has three quarters of the time for others.
+            await asyncio.sleep(max(self._rest, 3 * (time.monotonic() - began)))
 
     async def refresh(self) -> None:
         """Look once, and ask the runs whose open requests have changed.
@@ -129,7 +129,7 @@ class Board:
             await self._turn()
 
     async def look_at(self, workflow_id: str) -> None:
-        """Ask one run now: somebody has just decided there."""
+        """Ask one run now: somebody has just been heard there, and others have to be."""
         known = self._kept.get(workflow_id)
         if known is None:
             return
@@ -142,6 +142,14 @@ class Board:
             return  # the next look will tell
         self._keep(_Kept(known.run, requests, at))
         await self._turn()
+
+    async def take_off(self, workflow_id: str, request_id: str) -> None:
+        """List a request no more: it was just decided. What its run asks next, the next look tells."""
+        known = self._kept.get(workflow_id)
+        if known is not None:
+            rest = tuple(item for item in known.requests if item.request.id != request_id)
+            self._kept[workflow_id] = replace(known, requests=rest, at=time.monotonic())
+            await self._turn()
 
     def _keep(self, kept: _Kept) -> None:
         """Keep what a run said, unless it said something later: two may ask at the same time."""

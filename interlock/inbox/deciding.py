@@ -113,8 +113,10 @@ class Decider:
         except ValidationError as error:
             raise BadInput(f"this is no decision: {wrong_fields(error, 'decision')}.") from error
         answer = await self._runs.decide(workflow_id, decision, key=sent_as)
-        if answer.accepted or answer.code in _OVER:
+        if answer.accepted and answer.missing:
             await self._board.look_at(workflow_id)
+        elif answer.accepted or answer.code in _OVER:
+            await self._board.take_off(workflow_id, request_id)
         if not answer.accepted:
             raise refused(answer.code, answer.message, request_id, workflow_id)
         return Taken(

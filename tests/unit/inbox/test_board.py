@@ -177,6 +177,21 @@ async def test_a_closed_board_keeps_nobody_waiting(board: Board) -> None:
     assert await waiting == board.version
 
 
+async def test_what_was_decided_is_listed_no_more(board: Board, runs: FakeRuns) -> None:
+    """At once, without a question to its run; what that asks next comes with the next look."""
+    runs.let_wait("one", _request("a"), _request("b"))
+    await board.refresh()
+    asked = len(runs.asked)
+    await board.take_off("one", "a")
+    await board.refresh()  # visibility has not heard of it
+    assert await _names(board) == ["b"]
+    await board.take_off("another", "a")
+    assert len(runs.asked) == asked
+    runs.let_wait("one", _request("b"), _request("c"))
+    await board.refresh()
+    assert await _names(board) == ["b", "c"]
+
+
 async def test_a_list_that_is_not_whole_says_so(board: Board, runs: FakeRuns) -> None:
     """A run that cannot say what it asks is missing, which everybody is told; it is asked again."""
     runs.let_wait("one", _request("r1"))
