@@ -70,7 +70,7 @@ def crash(request: pytest.FixtureRequest) -> Crash:
 
         report = asyncio.run(check_crashes(scenario, _plan(request.config)))
         request.config.stash[_REPORTS].append((request.node.nodeid, report))
-        if report.breaches:
+        if report.breaches or report.tried_nothing:
             pytest.fail(report.text(), pytrace=False)
         return report
 

@@ -45,6 +45,11 @@ class CrashReport(BaseModel):
         """Points whose moment never came, so that nothing was done at them."""
         return [trial.point for trial in self.trials if not trial.reached]
 
+    @property
+    def tried_nothing(self) -> bool:
+        """Whether points were chosen, and the moment of none of them came."""
+        return bool(self.trials) and len(self.unreached) == len(self.trials)
+
     def broken(self, invariant: str) -> int:
         """Return in how many trials an invariant broke."""
         return len({breach.point for breach in self.breaches if breach.invariant == invariant})
@@ -63,6 +68,8 @@ class CrashReport(BaseModel):
 
     def text(self) -> str:
         """Return the first breach in words, and the others in short."""
+        if self.tried_nothing:
+            return f"{self.summary()}. Nothing was tried, so nothing is proved."
         if self.first is None:
             return self.summary()
         others = [f"  {breach.text()}" for breach in self.breaches[1:]]

@@ -7,6 +7,8 @@ import pytest
 from interlock.errors import BadInput
 from interlock.testing.crash.plan import CrashPlan
 from interlock.testing.crash.points import AtEvent
+from interlock.testing.crash.report import CrashReport, TrialReport
+from tests.unit.testing.test_invariants import CALM
 
 POINTS = [AtEvent(number) for number in range(1, 9)]
 
@@ -40,3 +42,18 @@ def test_without_a_plan_nothing_is_killed() -> None:
     """The run is undisturbed."""
     assert CrashPlan.parse(None).choose(POINTS) == []
     assert CrashPlan.parse("every-point").choose(POINTS) == POINTS
+
+
+@pytest.mark.parametrize(
+    ("reached", "proves"), [([True, False], True), ([False, False], False), ([], True)]
+)
+def test_a_report_of_points_that_never_came_proves_nothing(
+    reached: list[bool], proves: bool
+) -> None:
+    """A test that chose points and reached none of them has to fail, and says why."""
+    trials = [
+        TrialReport(point=f"event {n}", reached=came, seconds=1.0) for n, came in enumerate(reached)
+    ]
+    report = CrashReport(scenario="S", plan=CrashPlan(), undisturbed=CALM, trials=trials)
+    assert report.tried_nothing is not proves
+    assert ("nothing is proved" in report.text()) is not proves
