@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from interlock.approvals.contract import OutsideText
 from interlock.approvals.finding import FEWEST, Haystack, needle_of, normal
-from interlock.tools.contract import Span, ToolContract
+from interlock.tools.contract import STOCK_LABEL, Span, ToolContract
 
 CALLER = "caller"
 """The label of a run's input and of the messages of a conversation."""
@@ -19,7 +19,7 @@ DOCUMENT = "document"
 """The label of what was retrieved from the knowledge."""
 MEMORY = "memory"
 """The label of what was read from the rest of the long-term memory."""
-BUILT_IN = (CALLER, DOCUMENT, MEMORY)
+BUILT_IN = (CALLER, DOCUMENT, MEMORY, STOCK_LABEL)
 
 _KEPT = 100_000
 """Characters of text that a run keeps, the newest."""

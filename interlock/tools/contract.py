@@ -73,6 +73,9 @@ class Cache(BaseModel):
 Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 """The name of a kind of text from outside."""
 
+STOCK_LABEL = "stock"
+"""What stock tools bring has it, unless they say otherwise: an MCP server's answers, a search's."""
+
 Labels = Annotated[tuple[Label, ...], BeforeValidator(listed), AfterValidator(in_order)]
 """One label or several; neither order nor repetition counts."""
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
 from langchain_core.tools import BaseTool, ToolException
 from pydantic import ValidationError
 
 from interlock.errors import ConfigError, ToolFailed
-from interlock.tools.contract import Breaker, Cache, Effect, Risk, ToolContract
+from interlock.tools.contract import STOCK_LABEL, Breaker, Cache, Effect, Risk, ToolContract
 from interlock.tools.definition import (
     Function,
     RiskRule,
@@ -46,7 +46,7 @@ def tool(
     breaker: Breaker | None = ...,
     while_open: Literal["fail", "wait"] = ...,
     cache: Cache | None = ...,
-    labels: str | Sequence[str] = ...,
+    labels: str | Sequence[str] | None = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -68,7 +68,7 @@ def tool(
     breaker: Breaker | None = ...,
     while_open: Literal["fail", "wait"] = ...,
     cache: Cache | None = ...,
-    labels: str | Sequence[str] = ...,
+    labels: str | Sequence[str] | None = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -91,7 +91,7 @@ def tool(
     breaker: Breaker | None = None,
     while_open: Literal["fail", "wait"] = "fail",
     cache: Cache | None = None,
-    labels: str | Sequence[str] = (),
+    labels: str | Sequence[str] | None = None,
     local: bool | None = None,
     runs: str | None = None,
     reconcile: Function | str | None = None,
@@ -126,8 +126,9 @@ def tool(
         cache: How long answers are kept for all processes of a machine, by tenant and arguments.
             PURE and READ only, and not for an implementation that takes `call`.
         labels: What text its results bring that others wrote: 'web', 'mail'. A policy can be strict
-            with arguments that have such text. Default: none, as most tools read what is the
-            deployment's own; a field that customers fill in is not.
+            with arguments that have such text. Default: none for a function, as most read what is
+            the deployment's own (a field that customers fill in is not); 'stock' for a stock tool
+            that is not PURE, one of an MCP server, say.
         local: Run as a local activity. Default: only PURE tools without throttle and concurrency.
         runs: 'module:attribute' of the implementation, loaded in the worker only; the decorated
             function then has nothing but a docstring.
@@ -176,7 +177,7 @@ class _Terms:
     breaker: Breaker | None
     while_open: Literal["fail", "wait"]
     cache: Cache | None
-    labels: str | Sequence[str]
+    labels: str | Sequence[str] | None
     local: bool | None
     runs: str | None
     reconcile: Function | str | None
@@ -191,7 +192,10 @@ class _Terms:
     def _adopt(self, stock: BaseTool, name: str) -> Tool:
         if self.runs is not None:
             raise misuse(name, "a stock tool is its own implementation; leave out `runs`.")
-        return self._tool(name, read_stock_tool(stock, name), _adopted(stock, self.effect))
+        terms = self
+        if self.labels is None and self.effect is not Effect.PURE:
+            terms = replace(self, labels=STOCK_LABEL)
+        return terms._tool(name, read_stock_tool(stock, name), _adopted(stock, self.effect))
 
     def _tool(self, name: str, signature: Signature, implementation: Function | str) -> Tool:
         result = ResultForm(name, signature.result)
@@ -233,7 +237,7 @@ class _Terms:
                 cache=self.cache,
                 reconciles=self.reconcile is not None,
                 local=local,
-                labels=tuple([self.labels] if isinstance(self.labels, str) else self.labels),
+                labels=tuple([self.labels] if isinstance(self.labels, str) else self.labels or ()),
             )
         except ValidationError as error:
             wrong = " ".join(

@@ -139,7 +139,7 @@ rules:
     [
         (
             "labels: [web, wbe], then: ask",
-            "2:23: rule 'a': no label matches 'wbe'. Allowed: caller, document, memory, news, web.",
+            "2:23: rule 'a': no label matches 'wbe'. Allowed: caller, document, memory, news, stock, web.",
         ),
         (
             "tool: refund, when: \"'web' in labels.amuont\", then: ask",

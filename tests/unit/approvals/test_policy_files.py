@@ -121,7 +121,7 @@ MISTAKES = [
     ),
     (
         "rules:\n  - {name: a, labels: web, then: ask}",
-        "2:23: rule 'a': no label matches 'web'. Allowed: caller, document, memory.",
+        "2:23: rule 'a': no label matches 'web'. Allowed: caller, document, memory, stock.",
     ),
     # Conditions.
     (

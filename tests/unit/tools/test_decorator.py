@@ -409,6 +409,24 @@ async def test_a_stock_tool_is_adopted() -> None:
         tool(other_tool, effect=Effect.READ, runs="a:b")
 
 
+def test_what_a_stock_tool_brings_is_from_outside() -> None:
+    """Others wrote it, until its contract says otherwise; what only computes brings nothing."""
+    labels = {
+        "by default": tool(other_tool, effect=Effect.READ),
+        "an effect": tool(other_tool, effect=Effect.EXTERNAL),
+        "computes": tool(other_tool, effect=Effect.PURE),
+        "none": tool(other_tool, effect=Effect.READ, labels=()),
+        "its own": tool(other_tool, effect=Effect.READ, labels="web"),
+    }
+    assert {name: made.contract.labels for name, made in labels.items()} == {
+        "by default": ("stock",),
+        "an effect": ("stock",),
+        "computes": (),
+        "none": (),
+        "its own": ("web",),
+    }
+
+
 async def test_a_stock_tools_error_is_a_no_only_when_it_reads() -> None:
     """ToolException of a reading tool is told to the model; of another it settles nothing."""
     from langchain_core.tools import ToolException
