@@ -12,6 +12,7 @@ from interlock.approvals.contract import Decision, Notice, Verification
 from interlock.approvals.identity import Refusal, refuse_person
 from interlock.approvals.signatures import KeyRing
 from interlock.context import CallContext
+from interlock.errors import InterlockError
 from interlock.tools.contract import (
     AskedAction,
     Grant,
@@ -20,6 +21,7 @@ from interlock.tools.contract import (
     action_digest,
     outcome_digest,
 )
+from interlock.tools.definition import Tool
 
 Notify = Callable[[Notice], Awaitable[None]]
 """Tells people of an open request. It may be called again with the same notice."""
@@ -61,16 +63,16 @@ class GrantVerifier:
         self._keys = keys
         self._required = require_signature
 
-    def refusal(self, call: ToolCall, arguments: dict[str, Any]) -> Refusal | None:
+    def refusal(self, call: ToolCall, tool: Tool) -> Refusal | None:
         """Return why the decisions that a call rests on do not hold, or None.
 
         Args:
-            call: The call.
-            arguments: Its arguments in canonical form, as its tool validates them.
+            call: The call. Its arguments are valid.
+            tool: Its tool, which knows the canonical form of arguments.
         """
-        return self._refuse_grant(call, arguments) or self._refuse_word(call)
+        return self._refuse_grant(call, tool) or self._refuse_word(call)
 
-    def _refuse_grant(self, call: ToolCall, arguments: dict[str, Any]) -> Refusal | None:
+    def _refuse_grant(self, call: ToolCall, tool: Tool) -> Refusal | None:
         grant = call.grant
         if grant is None or grant.by_policy:
             return None
@@ -80,7 +82,7 @@ class GrantVerifier:
         people = 0
         for vote in grant.votes:
             decision = _read(vote.decision)
-            if decision is None or not _is_about(decision, vote, call, grant, arguments):
+            if decision is None or not _is_about(decision, vote, call, grant, tool):
                 return _foreign(call.tool)
             refusal = self._refuse_vote(decision, grant, call.context)
             if refusal is not None:
@@ -133,15 +135,22 @@ def _read(data: dict[str, Any]) -> Decision | None:
         return None
 
 
-def _is_about(
-    decision: Decision, vote: Vote, call: ToolCall, grant: Grant, arguments: dict[str, Any]
-) -> bool:
+def _is_about(decision: Decision, vote: Vote, call: ToolCall, grant: Grant, tool: Tool) -> bool:
     """Whether a decision allows exactly this call: as it was, or as it made it."""
     if decision.verb == "approve" and vote.asked is None:
         return decision.digest == grant.digest and decision.request_id == grant.request_id
     if decision.verb != "edit" or vote.asked is None:
         return False
-    return decision.digest == _digest(call, vote.asked) and decision.arguments == arguments
+    return decision.digest == _digest(call, vote.asked) and _makes(decision, call, tool)
+
+
+def _makes(decision: Decision, call: ToolCall, tool: Tool) -> bool:
+    """Whether an edit makes the action this call. A reviewer signs any form that is valid."""
+    try:
+        signed = tool.validate_arguments(decision.arguments)
+    except InterlockError:
+        return False
+    return signed == tool.validate_arguments(call.arguments)
 
 
 def _digest(call: ToolCall, asked: AskedAction) -> str:

@@ -25,12 +25,12 @@ after_claim, before_call, after_call, before_settle and after_settle."""
 class GrantCheck(Protocol):
     """Verifies the decisions that a call rests on."""
 
-    def refusal(self, call: ToolCall, arguments: dict[str, Any]) -> tuple[str, str] | None:
+    def refusal(self, call: ToolCall, tool: Tool) -> tuple[str, str] | None:
         """Return why they do not hold, as code and message, or None.
 
         Args:
-            call: The call.
-            arguments: Its arguments in canonical form.
+            call: The call. Its arguments are valid.
+            tool: Its tool, which knows the canonical form of arguments.
         """
         ...
 

@@ -184,18 +184,18 @@ class ToolGateway:
             # Of an effect that was begun under the tool's earlier contract that is no answer.
             arguments, job = {}, replace(job, refusal=failed(error))
         else:
-            refusal = self._refuse(call, arguments)
+            refusal = self._refuse(call, tool, arguments)
             job = replace(job, arguments=_taken_by(tool, call, arguments), refusal=refusal)
         if tool.contract.effect.changes_world:
             return await EffectAttempt(self._parts, job).run()
         return Ended(job.refusal or await self._answer(job, arguments))
 
-    def _refuse(self, call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
+    def _refuse(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutcome | None:
         """Check that the decisions hold for this action; a grant's expiry is checked before calls."""
         mismatch = _refuse_other_action(call, arguments)
         if mismatch is not None or self._parts.grants is None:
             return mismatch
-        found = self._parts.grants.refusal(call, arguments)
+        found = self._parts.grants.refusal(call, tool)
         return refused(*found) if found else None
 
     async def _answer(self, job: Job, arguments: dict[str, Any]) -> ToolOutcome:

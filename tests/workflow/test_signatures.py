@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from langchain.agents import create_agent
 from temporalio.client import Client, WorkflowUpdateFailedError
 
+from interlock.agents import agent, model
 from interlock.approvals import ApprovalRequest
 from interlock.audit import EventFilter
 from interlock.testing import WorkerEnv, worker_env
 from interlock.testing.env import Handle
+from interlock.tools import Effect, Risk, tool
 from tests.graphs import PAID, shopper
 from tests.workflow.people import (
     ANN,
@@ -27,16 +31,31 @@ from tests.workflow.people import (
 )
 
 NAMES = ("well signed", "half proven", "by signal")
+EDITS: dict[str, dict[str, Any]] = {
+    "default left out": {"amount": "40"},
+    "number for text": {"amount": 40, "note": ""},
+    "blank before it": {"amount": " 40"},
+}
+"""Valid forms of the same amount, by account."""
+
+
+@tool(effect=Effect.EXTERNAL, risk=Risk.HIGH)
+async def give(account: str, amount: Decimal, note: str = "") -> str:
+    """Give an amount."""
+    PAID[account].append(int(amount))
+    return f"gave {amount}"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def env(server: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkerEnv]:
     """A deployment that takes signed decisions only."""
+    conversations = {name: paying(name, 7) for name in NAMES}
+    conversations |= {name: paying(name, 98, tool="give") for name in EDITS}
     async with worker_env(
         server,
         tmp_path_factory.mktemp("signed"),
-        agents=[shopper()],
-        script={"conversations": {name: paying(name, 7) for name in NAMES}},
+        agents=[shopper(), agent("giver", lambda: create_agent(model("fast"), tools=[give]))],
+        script={"conversations": conversations},
         approvals=SIGNED,
     ) as running:
         yield running
@@ -68,6 +87,19 @@ async def test_a_signed_approval_pays_once(env: WorkerEnv) -> None:
     assert KEY.text.get_secret_value() not in history
     assert KEY.id in history
     await env.replay(handle)
+
+
+@pytest.mark.parametrize("account", list(EDITS))
+async def test_a_signed_edit_is_done_in_whatever_form_it_is_valid(
+    env: WorkerEnv, account: str
+) -> None:
+    """What the desk accepts, the activity makes."""
+    handle = await env.start("giver", account)
+    (action,) = await env.pending(handle)
+    edit = {"account": account, **EDITS[account]}
+    assert (await decide(handle, action, ANN, "edit", arguments=edit)).accepted
+    assert (await env.result(handle)).reply == "Done."
+    assert PAID[account] == [40]
 
 
 async def test_a_decision_that_is_half_signed_is_malformed(env: WorkerEnv) -> None:

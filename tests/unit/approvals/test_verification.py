@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from interlock.approvals.people import Person
 from interlock.approvals.signatures import DecisionSigner, KeyRing, PublicKey, SigningKey
 from interlock.approvals.verification import DecisionActivities, GrantVerifier
 from interlock.context import CallContext
-from interlock.tools import Risk
+from interlock.tools import Effect, Risk, tool
 from interlock.tools.contract import (
     AskedAction,
     Grant,
@@ -28,7 +29,13 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 KEY = SigningKey.new()
 KEYS = KeyRing({KEY.id: PublicKey(public=KEY.public)}, clock=lambda: NOW)
 CONTEXT = CallContext(agent="a", tenant="t", release="r1", lineage="default/run/1")
-ARGUMENTS = {"amount": 5}
+ARGUMENTS = {"amount": "5", "note": ""}
+
+
+@tool(effect=Effect.EXTERNAL)
+async def pay(amount: Decimal, note: str = "") -> str:
+    """Pay an amount."""
+    raise AssertionError("nobody pays here")
 
 
 def person(subject: str, *roles: str, tenant: str = "t") -> Person:
@@ -91,7 +98,7 @@ def call(*votes: Vote, **changes: Any) -> ToolCall:
 
 def code(made: ToolCall, *, required: bool = True, keys: KeyRing = KEYS) -> str:
     """Why the decisions of a call do not hold, or ''."""
-    refusal = GrantVerifier(keys, require_signature=required).refusal(made, made.arguments)
+    refusal = GrantVerifier(keys, require_signature=required).refusal(made, pay)
     return refusal.code if refusal else ""
 
 
@@ -121,7 +128,7 @@ def test_an_unsigned_decision_holds_only_where_none_has_to_be_signed() -> None:
     assert code(call().model_copy(update={"grant": None})) == ""
 
 
-FOREIGN = {"amount": 500}
+FOREIGN = {"amount": "500", "note": ""}
 EDITED = AskedAction(arguments=FOREIGN, policy="p0")
 WRONG: dict[str, tuple[Callable[[], ToolCall], str]] = {
     "another action": (lambda: call(vote(ANN, about=digest(FOREIGN))), "DIGEST_MISMATCH"),
@@ -172,6 +179,25 @@ def test_an_edit_allows_what_it_made_of_the_action() -> None:
     edit = vote(ANN, "edit", about=digest(FOREIGN, policy="p0"), asked=EDITED, arguments=ARGUMENTS)
     assert code(call(edit)) == ""
     assert code(call(edit, vote(BEN), grant={"quorum": 2})) == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"amount": "5"}, ""),
+        ({"amount": 5, "note": ""}, ""),
+        ({"amount": " 5"}, ""),
+        ({"amount": "5.01"}, "DIGEST_MISMATCH"),
+        ({"amount": "5", "note": "x"}, "DIGEST_MISMATCH"),
+        ({"amount": "five"}, "DIGEST_MISMATCH"),
+    ],
+)
+def test_an_edit_holds_in_any_form_that_means_this_call(
+    arguments: dict[str, Any], expected: str
+) -> None:
+    """What was signed and what is done are compared as the tool reads them."""
+    edit = vote(ANN, "edit", about=digest(FOREIGN, policy="p0"), asked=EDITED, arguments=arguments)
+    assert code(call(edit)) == expected
 
 
 def test_a_changed_vote_is_forged() -> None:
