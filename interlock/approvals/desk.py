@@ -187,6 +187,10 @@ class Desk:
         """Whether a decision for the request lies ready."""
         return self._open[request_id].decision is not None
 
+    def is_over(self, request_id: str) -> bool:
+        """Whether the request waits no more: it is decided, or another verdict stands in its place."""
+        return self._open[request_id].is_over
+
     def replace(self, request_id: str, verdict: Verdict) -> bool:
         """Let another verdict stand in a request's place; False when it does not wait any more."""
         item = self._open.get(request_id)
@@ -229,7 +233,7 @@ class Desk:
                 "the query 'pending_approvals' or `interlock approvals`.",
             )
         request = item.request
-        if now >= request.expires_at:
+        if now >= request.expires_at and not _counts_late(decision, request):
             return Refusal(
                 "EXPIRED", f"request {key!r} expired at {request.expires_at.isoformat()}."
             )
@@ -267,6 +271,15 @@ class Desk:
         return Refusal(
             "OTHER_RUN", f"it was signed for the run {decision.lineage!r}. Decide in each run."
         )
+
+
+def _counts_late(decision: Decision, request: ApprovalRequest) -> bool:
+    """Whether a decision counts for as long as nothing has come of its request's deadline.
+
+    When no worker runs, a decision that came in time is read after it. What a person forbids or
+    changes must not be done as it was by default.
+    """
+    return request.on_timeout == "allow" and decision.verb != "approve"
 
 
 def _refuse_content(decision: Decision, request: ApprovalRequest) -> Refusal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -114,19 +115,7 @@ class Gate:
         self._announce()
         reminding = remind(self._run, request)
         try:
-            await workflow.wait_condition(
-                lambda: desk.is_decided(request.id) or desk.replaced_by(request.id) is not None,
-                timeout=request.expires_at - workflow.now(),
-                timeout_summary=f"deadline of {request.tool or request.kind}",
-            )
-        except TimeoutError as error:
-            self._end(request, "expired")
-            raise ApprovalExpired(
-                f"nobody decided on {request.tool or request.kind!r} before "
-                f"{request.expires_at.isoformat()}: it was not done. Ask again if it is still "
-                "wanted.",
-                request_id=request.id,
-            ) from error
+            await self._wait(request)
         except asyncio.CancelledError:
             self._end(request, "cancelled")
             raise
@@ -137,10 +126,35 @@ class Gate:
         if verdict is not None:
             self._end(request, "replaced")
             raise Replaced(verdict)
+        if not desk.is_decided(request.id):
+            raise self._expired(request)
         ruling = desk.take(request.id)
         self._note_decision(request, ruling.decision)
         self._announce()
         return ruling
+
+    async def _wait(self, request: ApprovalRequest) -> None:
+        """Wait until a request is over, or its time is."""
+        desk, verifying = self._run.desk, self._run.verifying
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: desk.is_over(request.id),
+                timeout=request.expires_at - workflow.now(),
+                timeout_summary=f"deadline of {request.tool or request.kind}",
+            )
+        if request.on_timeout == "allow" and request.id in verifying:
+            # A no that has come is heard before the default stands, however late it is read.
+            await workflow.wait_condition(
+                lambda: desk.is_over(request.id) or request.id not in verifying
+            )
+
+    def _expired(self, request: ApprovalRequest) -> ApprovalExpired:
+        self._end(request, "expired")
+        return ApprovalExpired(
+            f"nobody decided on {request.tool or request.kind!r} before "
+            f"{request.expires_at.isoformat()}: it was not done. Ask again if it is still wanted.",
+            request_id=request.id,
+        )
 
     def approve_unanswered(self, request: ApprovalRequest) -> Ruling:
         """Return the approval that the policy gives to a request nobody decided in time."""

@@ -8,7 +8,8 @@ what it is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from temporalio import workflow
@@ -106,18 +107,22 @@ class Mailbox:
         One after the other: a decision that is sent again meanwhile finds the first one taken, and
         costs no verification.
         """
-        async with self._verifying:
-            refused = run.desk.check(decision, workflow.now())
-            if refused is not None:
-                return refused
-            if not run.desk.may_verify(decision.request_id):
-                why = f"{MOST_VERIFIED} signed decisions on this request were looked at already."
-                return _refused(decision, "TOO_MANY_DECISIONS", why)
-            found = await calls.verify(decision, summary="signature of a decision")
-            if found.code:
-                return _refused(decision, found.code, found.message)
-            # Time has passed: whatever happened meanwhile counts.
-            return run.desk.submit(decision, workflow.now())
+        with _noted_as_verifying(run, decision.request_id):
+            async with self._verifying:
+                return await self._verify_next(run, decision)
+
+    async def _verify_next(self, run: Run, decision: Decision) -> DecisionAnswer:
+        refused = run.desk.check(decision, workflow.now())
+        if refused is not None:
+            return refused
+        if not run.desk.may_verify(decision.request_id):
+            why = f"{MOST_VERIFIED} signed decisions on this request were looked at already."
+            return _refused(decision, "TOO_MANY_DECISIONS", why)
+        found = await calls.verify(decision, summary="signature of a decision")
+        if found.code:
+            return _refused(decision, found.code, found.message)
+        # Time has passed: whatever happened meanwhile counts.
+        return run.desk.submit(decision, workflow.now())
 
     async def rejudge(self) -> tuple[Rejudged, ...]:
         """Ask the policy of today about whatever waits."""
@@ -175,6 +180,15 @@ class Mailbox:
         elif run.refusals == _RECORDED_REFUSALS + 1:
             why = f"{_RECORDED_REFUSALS} refusals are recorded; from here on they are only counted."
             run.note("refusal", "TOO_MANY", "refused", workflow.now(), why=why)
+
+
+@contextmanager
+def _noted_as_verifying(run: Run, request_id: str) -> Iterator[None]:
+    run.verifying.append(request_id)
+    try:
+        yield
+    finally:
+        run.verifying.remove(request_id)
 
 
 def _check_room(run: Run) -> None:

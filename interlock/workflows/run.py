@@ -26,7 +26,10 @@ _ANSWERS = 32
 
 
 class Run:
-    """What a run knows of itself. `carried` is what an earlier part of it left."""
+    """What a run knows of itself. `carried` is what an earlier part of it left.
+
+    `verifying` has the request of each signed decision that has come and is not answered yet.
+    """
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class Run:
         self.offered = dict.fromkeys(carried.offered) if carried else {}
         self.outside = Outside(carried.outside if carried else ())
         self.outbox: list[AuditEvent] = []
+        self.verifying: list[str] = []
         self.cancelled = False
         self._model_calls = carried.model_calls if carried else 0
         self._noted: dict[str, int] = {}

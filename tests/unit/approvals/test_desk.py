@@ -115,3 +115,16 @@ def test_unknown_fields_are_malformed() -> None:
     """A misspelt field is not ignored."""
     with pytest.raises(DecisionRefused, match="argumets"):
         read_decision({"request_id": "a", "verb": "edit", "digest": "d", "argumets": {}})
+
+
+@pytest.mark.parametrize("on_timeout", ["deny", "allow"])
+@pytest.mark.parametrize("verb", ["approve", "reject", "respond", "edit"])
+def test_where_silence_allows_a_no_counts_until_it_is_withdrawn(verb: str, on_timeout: str) -> None:
+    """An approval is too late at the deadline, and so is everything where silence denies."""
+    made = Desk()
+    made.open(request(on_timeout=on_timeout))
+    late = decision(verb=verb, arguments={"amount": 1} if verb == "edit" else None)
+    counts = on_timeout == "allow" and verb != "approve"
+    assert made.submit(late, NOW + timedelta(hours=2)).code == ("" if counts else "EXPIRED")
+    made.withdraw("c1:abc", "expired")
+    assert made.submit(late, NOW + timedelta(hours=2)).code == "EXPIRED"
