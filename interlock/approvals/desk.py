@@ -6,6 +6,7 @@ changes this state; the graph waits for `take`. Signatures are verified before, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,8 +31,12 @@ Check = Callable[[dict[str, Any]], dict[str, Any]]
 CheckAnswer = Callable[[Any], Any]
 """Validates an answer in the tool's place, or raises `BadResult`."""
 
+_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{86}==")
+"""The form of an Ed25519 signature."""
+
 MOST_VERIFIED = 200
-"""Signed decisions on one request that are looked at: forged ones cannot make a history long."""
+"""Signed decisions on one request that are looked at: forged ones cannot make a history long.
+After them nobody's signed no is heard, so silence allows nothing."""
 
 
 class Cast(NamedTuple):
@@ -167,6 +172,10 @@ class Desk:
         item.verified += 1
         return item.verified <= MOST_VERIFIED
 
+    def is_exhausted(self, request_id: str) -> bool:
+        """Whether no further signature on a request is looked at."""
+        return self._open[request_id].verified >= MOST_VERIFIED
+
     def submit(self, decision: Decision, now: datetime) -> DecisionAnswer:
         """Accept a decision or say why not. A refusal changes nothing."""
         refused = self.check(decision, now)
@@ -266,11 +275,13 @@ class Desk:
                 "this run takes signed decisions only. Decide through the inbox, which signs for "
                 "the person it has authenticated.",
             )
-        if decision.lineage == request.lineage:
-            return None
-        return Refusal(
-            "OTHER_RUN", f"it was signed for the run {decision.lineage!r}. Decide in each run."
-        )
+        if decision.lineage != request.lineage:
+            return Refusal(
+                "OTHER_RUN", f"it was signed for the run {decision.lineage!r}. Decide in each run."
+            )
+        if not _SIGNATURE.fullmatch(decision.signature):
+            return Refusal("FORGED", "its signature is none: 64 bytes in Base64.")
+        return None
 
 
 def _counts_late(decision: Decision, request: ApprovalRequest) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from temporalio import workflow
 
 from interlock.approvals.contract import ApprovalRequest, Decision, Kind
-from interlock.approvals.desk import Cast, Check, CheckAnswer, Ruling
+from interlock.approvals.desk import MOST_VERIFIED, Cast, Check, CheckAnswer, Ruling
 from interlock.approvals.grants import grant_of
 from interlock.approvals.tiers import asked_tiers
 from interlock.canonical import digest as digest_of
@@ -20,6 +20,8 @@ from interlock.tools.contract import Ask, Grant, Risk, Span, Verdict
 from interlock.workflows.reminding import remind
 from interlock.workflows.run import Run
 from interlock.workflows.search import RISK, STATUS
+
+_EXHAUSTED = f"{MOST_VERIFIED} signed decisions on it were looked at and no more, so a no may not have been heard."
 
 
 class Replaced(Exception):
@@ -104,7 +106,8 @@ class Gate:
             check_answer: Validates an answer in the tool's place.
 
         Raises:
-            ApprovalExpired: nobody decided in time.
+            ApprovalExpired: nobody decided in time (details: `refusal`, when so many signed decisions
+                came that no further one counted).
             Replaced: the policy of today says something else.
             CancelledError: the run is cancelled.
         """
@@ -149,11 +152,16 @@ class Gate:
             )
 
     def _expired(self, request: ApprovalRequest) -> ApprovalExpired:
-        self._end(request, "expired")
+        more, noted, details = "", {}, {"request_id": request.id}
+        if self._run.desk.is_exhausted(request.id):
+            more, noted = f" {_EXHAUSTED}", {"code": "TOO_MANY_DECISIONS", "why": _EXHAUSTED}
+            details["refusal"] = "TOO_MANY_DECISIONS"
+        self._end(request, "expired", **noted)
         return ApprovalExpired(
             f"nobody decided on {request.tool or request.kind!r} before "
-            f"{request.expires_at.isoformat()}: it was not done. Ask again if it is still wanted.",
-            request_id=request.id,
+            f"{request.expires_at.isoformat()}: it was not done.{more} Ask again if it is still "
+            "wanted.",
+            **details,
         )
 
     def approve_unanswered(self, request: ApprovalRequest) -> Ruling:
@@ -174,9 +182,9 @@ class Gate:
         expires_at = now + timedelta(seconds=self._run.terms.grant_seconds)
         return grant_of(request, ruling, votes, now, expires_at)
 
-    def _end(self, request: ApprovalRequest, how: str) -> None:
+    def _end(self, request: ApprovalRequest, how: str, **details: Any) -> None:
         self._run.desk.withdraw(request.id, how)
-        self._note(request, how)
+        self._note(request, how, **details)
         self._announce()
 
     def _note(self, request: ApprovalRequest, what: str, **details: Any) -> None:

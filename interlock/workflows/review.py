@@ -161,8 +161,9 @@ class Review:
         check_answer = tool.typed_result if tool and action.is_typed else None
         try:
             return await self._gate.ask(request, check, votes, check_answer)
-        except ApprovalExpired:
-            if request.on_timeout == "deny" or "approve" not in request.allowed:
+        except ApprovalExpired as expired:
+            silence_allows = request.on_timeout == "allow" and "approve" in request.allowed
+            if "refusal" in expired.details or not silence_allows:
                 raise
             return self._gate.approve_unanswered(request)
 

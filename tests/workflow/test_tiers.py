@@ -18,6 +18,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from interlock import app
+from interlock.approvals import desk
 from interlock.approvals.contract import Notice
 from interlock.approvals.verification import Notify
 from interlock.audit import EventFilter
@@ -77,6 +78,7 @@ NAMES: dict[str, tuple[int, ...]] = {
     "escalated": (102,),
     "nobody": (103,),
     "unanswered": (51,),
+    "shut out": (52,),
     "months": (41,),
     "rejected": (104,),
     "changed": (105,),
@@ -203,6 +205,26 @@ async def test_what_the_policy_allows_when_nobody_decides(world: World) -> None:
         ("expired", "", timedelta(days=2) + HOUR),
         ("approve", "", timedelta(days=2) + HOUR),
     ]
+
+
+async def test_where_nobody_could_say_no_silence_allows_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forged decisions use up the looks at signatures; the agent and the audit are told why."""
+    monkeypatch.setattr(desk, "MOST_VERIFIED", 3)
+    handle, action = await asked(world, "shut out")
+    forged = {**signed(action, LEA), "comment": "forged"}
+    shapeless = {**forged, "signature": "-"}
+    no = signed(action, LEA, "reject")
+    answers = [await send(handle, said) for said in (*[shapeless] * 4, *[forged] * 3, no)]
+    assert [answer.code for answer in answers] == ["FORGED"] * 7 + ["TOO_MANY_DECISIONS"]
+    await world.server.sleep(timedelta(days=2) + HOUR + MINUTE)
+    assert await paid_after(world, handle, "shut out") == []
+    told = (await handle.query("transcript"))[-2]["data"]["content"]
+    assert "it was not done. 200 signed decisions on it were looked at" in told
+    where = EventFilter(workflow_id=handle.id, kind="decision")
+    last = (await world.env.app.audit.events(where))[-1]
+    assert (last.outcome, last.details["code"]) == ("expired", "TOO_MANY_DECISIONS")
 
 
 async def test_what_reached_a_call_is_known_as_long_as_it_waits(world: World) -> None:

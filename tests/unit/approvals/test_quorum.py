@@ -201,6 +201,18 @@ def test_signatures_of_one_request_are_looked_at_so_often_and_no_more(desk: Desk
     assert looks == [True] * 200 + [False] * 10
 
 
+def test_what_has_not_the_form_of_a_signature_is_not_looked_at(desk: Desk) -> None:
+    """It uses up no look, which only a signature that could be right does."""
+    for shape in ("-", "A" * 88, "A" * 86 + "=", "né" * 43 + "=="):
+        refused = desk.check(signed(ANN).model_copy(update={"signature": shape}), NOW)
+        assert refused is not None
+        assert refused.code == "FORGED"
+    for _ in range(200):
+        assert not desk.is_exhausted(REQUEST.id)
+        desk.may_verify(REQUEST.id)
+    assert desk.is_exhausted(REQUEST.id)
+
+
 def test_votes_may_be_there_from_the_beginning() -> None:
     """That of whoever edited."""
     made, edit = Desk(), Cast(signed(ANN, "edit", arguments={"a": 1}), AskedAction(arguments={}, policy="p"))  # fmt: skip
