@@ -15,6 +15,7 @@ import pytest
 from temporalio.client import Client
 
 from interlock.app import App
+from interlock.approvals import ApprovalRequest
 from interlock.connection import data_folder
 from interlock.settings import Settings
 from interlock.testing import CrashScenario, World
@@ -22,6 +23,7 @@ from tests.crash.deployments import copied, scripted, settings_in
 from tests.crash.points import HOOKS
 from tests.crash.support import MESSAGE, ORDER, SCRIPT
 from tests.payments import PaymentService, running
+from tests.workflow.people import ANN, SIGNED, signed
 from tools.service.seed import seed
 
 Variant = Literal["reconciling", "blind", "denying"]
@@ -77,9 +79,22 @@ class Refund(CrashScenario):
     expects = ("89.00 EUR for A-1042",)
     points = HOOKS
 
-    def __init__(self, variant: Variant, *, chroma_server: bool = False, at_once: int = 5) -> None:
-        """Host a variant of the copilot, with memory in a folder or on a server."""
+    def __init__(
+        self,
+        variant: Variant,
+        *,
+        signed: bool = False,
+        chroma_server: bool = False,
+        at_once: int = 5,
+    ) -> None:
+        """Host a variant of the copilot, with memory in a folder or on a server.
+
+        With `signed`, only signed decisions count, and the person's are.
+        """
         self.settings = {"agents": [f"tests.crash.support:{variant}"], "seeds": _SEEDS}
+        if signed:
+            self.settings["approvals"] = SIGNED
+        self.signed = signed
         self.chroma_server = chroma_server
         self.at_once = at_once
 
@@ -103,6 +118,12 @@ class Refund(CrashScenario):
 
     async def decide(self, request: Mapping[str, Any], world: World) -> dict[str, Any]:
         """Approve actions; of an unknown outcome, say what the payment service says."""
+        said = await self._say(request, world)
+        if not self.signed:
+            return said
+        return signed(ApprovalRequest.model_validate(request), ANN, **said)
+
+    async def _say(self, request: Mapping[str, Any], world: World) -> dict[str, Any]:
         if request["kind"] == "action":
             return {"verb": "approve"}
         assert isinstance(world, RefundWorld)

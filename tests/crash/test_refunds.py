@@ -41,6 +41,7 @@ AT_ONCE = 7
 """Trials of a sample at once: most of their time nothing runs, while a dead worker is missed."""
 
 SAMPLE_BLIND: tuple[Point, ...] = (
+    in_call("refund", "before_claim"),
     in_call("refund", "after_claim"),
     InService("before-commit"),
     SlowService("too late"),
@@ -68,7 +69,8 @@ def said(outcome: Outcome) -> list[str]:
 
 async def sampled(variant: Variant, points: Sequence[Point]) -> list[Outcome]:
     """Make the trials of a sample, on a stage of its own."""
-    async with open_stage(Refund(variant, at_once=AT_ONCE)) as stage:
+    scenario = Refund(variant, signed=variant == "blind", at_once=AT_ONCE)
+    async with open_stage(scenario) as stage:
         return await try_points(stage, points)
 
 
@@ -102,10 +104,14 @@ async def test_a_refund_that_can_be_looked_up_happens_once() -> None:
 
 
 async def test_a_refund_that_cannot_be_looked_up_is_put_before_a_person(tried: Tried) -> None:
-    """Nothing is repeated on a guess: a person says what happened, and the run ends with one."""
+    """Nothing is repeated on a guess: a person says what happened, and the run ends with one.
+
+    Every word is signed: what was accepted before the worker was killed still holds after it.
+    """
     outcomes = await tried.blind
     told = {outcome.point: (said(outcome), outcome.calls["refund"]) for outcome in outcomes}
     assert told == {
+        "refund before_claim": ([], 1),
         "refund after_claim": (["did_not_happen"], 1),
         "service before-commit": (["happened"], 1),
         "slow service, too late": (["did_not_happen"], 2),
