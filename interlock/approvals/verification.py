@@ -70,7 +70,7 @@ class GrantVerifier:
             call: The call. Its arguments are valid.
             tool: Its tool, which knows the canonical form of arguments.
         """
-        return self._refuse_grant(call, tool) or self._refuse_word(call)
+        return self._refuse_grant(call, tool) or self.word_refusal(call)
 
     def _refuse_grant(self, call: ToolCall, tool: Tool) -> Refusal | None:
         grant = call.grant
@@ -94,8 +94,8 @@ class GrantVerifier:
             return None
         return Refusal("NO_GRANT", f"{call.tool!r} needs {missing} more people to approve it.")
 
-    def _refuse_word(self, call: ToolCall) -> Refusal | None:
-        """Look at what a person said of an UNKNOWN effect."""
+    def word_refusal(self, call: ToolCall) -> Refusal | None:
+        """Return why what a person said of an UNKNOWN effect does not count, or None."""
         if call.resolution is None:
             return None
         if call.word is None or not call.word.votes:

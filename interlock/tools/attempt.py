@@ -34,6 +34,10 @@ class GrantCheck(Protocol):
         """
         ...
 
+    def word_refusal(self, call: ToolCall) -> tuple[str, str] | None:
+        """Return why what a person said of an UNKNOWN effect does not count, or None."""
+        ...
+
 
 LOST_ATTEMPTS = 5
 """Attempts beyond a tool's own that may be lost with their worker before the call is given up."""
@@ -91,6 +95,8 @@ class Job:
     """Whether Temporal makes it in place of one that has ended or is missed."""
     refusal: ToolOutcome | None = None
     """Why the call may not be made: its decisions do not hold, or its arguments do not fit."""
+    is_heard: bool = True
+    """Whether what a person said of an UNKNOWN effect, if it came along, counts."""
 
     def arguments_until(self, deadline: datetime) -> dict[str, Any]:
         """Return what the implementation takes, with the deadline if it takes the call."""

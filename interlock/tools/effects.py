@@ -64,7 +64,7 @@ class EffectAttempt:
         may_go_on = [LedgerState.DONE, LedgerState.ABORTED]
         if self._call.resolution not in ("happened", "abort"):
             may_go_on.append(LedgerState.CLAIMED)  # it was allowed then; no other call is made
-        if self._call.resolution is None:
+        if self._job.is_heard:
             may_go_on.append(LedgerState.UNKNOWN)
         return None if row is not None and row.state in may_go_on else Ended(refusal)
 

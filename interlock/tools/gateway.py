@@ -178,13 +178,18 @@ class ToolGateway:
         undecided = _refuse_undecided(call)
         if undecided is not None:
             return Ended(undecided)
+        unheard = self._refuse_word(call)
+        job = replace(job, is_heard=unheard is None, refusal=unheard)
+        if call.resolution in ("happened", "abort"):
+            # Nothing is called: the word counts whatever the tool takes by now.
+            return await EffectAttempt(self._parts, job).run()
         try:
             arguments = tool.validate_arguments(call.arguments)
         except BadArguments as error:
             # Of an effect that was begun under the tool's earlier contract that is no answer.
-            arguments, job = {}, replace(job, refusal=failed(error))
+            arguments, job = {}, replace(job, refusal=unheard or failed(error))
         else:
-            refusal = self._refuse(call, tool, arguments)
+            refusal = unheard or self._refuse(call, tool, arguments)
             job = replace(job, arguments=_taken_by(tool, call, arguments), refusal=refusal)
         if tool.contract.effect.changes_world:
             return await EffectAttempt(self._parts, job).run()
@@ -196,6 +201,12 @@ class ToolGateway:
         if mismatch is not None or self._parts.grants is None:
             return mismatch
         found = self._parts.grants.refusal(call, tool)
+        return refused(*found) if found else None
+
+    def _refuse_word(self, call: ToolCall) -> ToolOutcome | None:
+        if call.resolution is None or self._parts.grants is None:
+            return None
+        found = self._parts.grants.word_refusal(call)
         return refused(*found) if found else None
 
     async def _answer(self, job: Job, arguments: dict[str, Any]) -> ToolOutcome:

@@ -207,6 +207,38 @@ async def test_a_call_that_was_begun_is_ended_under_another_contract(
     assert len(bench.shop.paid) == 1
 
 
+@pytest.mark.parametrize("asks_more", [True, False], ids=["other arguments", "another digest"])
+@pytest.mark.parametrize(
+    ("resolution", "state"),
+    [
+        ("happened", LedgerState.DONE),
+        ("abort", LedgerState.ABORTED),
+        ("did_not_happen", LedgerState.FAILED),
+    ],
+)
+async def test_a_word_counts_under_another_contract(
+    bench: Bench, resolution: str, state: LedgerState, asks_more: bool
+) -> None:
+    """What a person says of the lost call ends it; the model is not told to correct itself."""
+    call = bench.call(grant=bench.grant(seconds=600), must_have_grant=True)
+    with pytest.raises(Killed):
+        await killed_at(bench, "external", "after_claim").run(call)
+    bench.pass_deadline()
+    later = bench.gateway(changed(bench, "external", asks_more=asks_more))
+    unknown = await bench.carry_out(later, call)
+    word = call.model_copy(
+        update={
+            "resolution": resolution,
+            "resolved_token": unknown.known["token"],
+            "resolved_result": {"paid": 7},
+        }
+    )
+    outcome = await bench.carry_out(later, word)
+    refusal = "BAD_ARGUMENTS" if asks_more else "DIGEST_MISMATCH"
+    told = {"happened": "", "abort": "EFFECT_ABORTED", "did_not_happen": refusal}
+    assert (outcome.code or "", (await bench.row()).state) == (told[resolution], state)
+
+
 @pytest.mark.parametrize(
     ("asks_more", "code"), [(True, "BAD_ARGUMENTS"), (False, "DIGEST_MISMATCH")]
 )

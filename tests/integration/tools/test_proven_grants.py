@@ -75,7 +75,9 @@ async def test_an_unsigned_word_resolves_nothing(bench: Bench, resolution: str) 
         resolution=resolution, resolved_token=outcome.known["token"], resolved_result={"paid": 7}
     )
     strict = bench.gateway(bench.tool("external", attempts=1), grants=REQUIRED)
-    refused = await strict.run(word)
-    assert (refused.status, refused.code) == ("refused", "UNSIGNED")
+    misfit = word.model_copy(update={"arguments": {"sum": 7}})  # of the tool's earlier contract
+    for said in (word, misfit):
+        refused = await strict.run(said)
+        assert (refused.status, refused.code) == ("refused", "UNSIGNED")
     assert ((await bench.row()).state, bench.shop.attempts) == (LedgerState.UNKNOWN, 1)
     assert (await gateway.run(word)).status in ("done", "failed")
