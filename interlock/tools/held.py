@@ -37,6 +37,10 @@ LOST = "the attempt was lost"
 """What became of a call whose row has no note."""
 
 
+class _NoTimeLeft(Exception):
+    """The row's deadline passed before the tool was called: no failure of what the tool calls."""
+
+
 class HeldEffect:
     """An effect under a row that this attempt has claimed or taken over.
 
@@ -73,6 +77,8 @@ class HeldEffect:
             value = await self._call()
         except CircuitOpen as error:
             return await self._held_back(error)
+        except _NoTimeLeft:
+            return await self._unavailable("no time was left to call")
         except (ModelMistake, ToolFailed) as error:
             return await self._settle(LedgerState.FAILED, failed(error))
         except ToolUnavailable as error:
@@ -90,7 +96,7 @@ class HeldEffect:
             # Asking the breaker may have taken its time.
             seconds = (self._row.deadline - self._parts.clock()).total_seconds()
             if seconds <= 0:
-                raise ToolUnavailable("no time was left to call")
+                raise _NoTimeLeft
             return await job.caller.call(job.tool.implementation(), arguments, min(seconds, limit))
 
         return await self._parts.dependencies.call(self._contract, job.call, make)

@@ -407,3 +407,7 @@ async def test_a_call_ends_by_its_deadline_however_long_the_breaker_took(bench: 
     assert (outcome.status, outcome.code) == ("failed", "TOOL_UNAVAILABLE")
     assert "no time was left" in outcome.message
     assert bench.shop.attempts == called
+    assert await state(bench) == "half_open", "the dependency was not called, so it did not fail"
+    store.change = bench.breakers.change  # type: ignore[method-assign]
+    assert (await gateway.run(bench.call(), attempt=2)).status == "done"
+    assert await state(bench) == "closed"
