@@ -27,11 +27,12 @@ from interlock.tools.answers import AnswerCache, answer_key
 from interlock.tools.attempt import Ended, GrantCheck, Job, Parts, Probe
 from interlock.tools.breaker import breakers_of
 from interlock.tools.calling import Caller, Function
-from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome, action_digest
+from interlock.tools.contract import ToolCall, ToolObserver, ToolOutcome
 from interlock.tools.definition import Tool
 from interlock.tools.dependencies import Dependencies
 from interlock.tools.effects import EffectAttempt
-from interlock.tools.outcomes import check_answer, failed, held_back, refused
+from interlock.tools.outcomes import check_answer, failed, held_back
+from interlock.tools.refusals import decision_refusal, undecided_refusal, word_refusal
 from interlock.tools.signature import CALL_PARAMETER
 
 
@@ -175,10 +176,10 @@ class ToolGateway:
 
     async def _carry_out(self, job: Job) -> Ended:
         tool, call = job.tool, job.call
-        undecided = _refuse_undecided(call)
+        undecided = undecided_refusal(call)
         if undecided is not None:
             return Ended(undecided)
-        unheard = self._refuse_word(call)
+        unheard = word_refusal(call, self._parts.grants)
         job = replace(job, is_heard=unheard is None, refusal=unheard)
         if call.resolution in ("happened", "abort"):
             # Nothing is called: the word counts whatever the tool takes by now.
@@ -189,25 +190,11 @@ class ToolGateway:
             # Of an effect that was begun under the tool's earlier contract that is no answer.
             arguments, job = {}, replace(job, refusal=unheard or failed(error))
         else:
-            refusal = unheard or self._refuse(call, tool, arguments)
+            refusal = unheard or decision_refusal(call, tool, arguments, self._parts.grants)
             job = replace(job, arguments=_taken_by(tool, call, arguments), refusal=refusal)
         if tool.contract.effect.changes_world:
             return await EffectAttempt(self._parts, job).run()
         return Ended(job.refusal or await self._answer(job, arguments))
-
-    def _refuse(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutcome | None:
-        """Check that the decisions hold for this action; a grant's expiry is checked before calls."""
-        mismatch = _refuse_other_action(call, arguments)
-        if mismatch is not None or self._parts.grants is None:
-            return mismatch
-        found = self._parts.grants.refusal(call, tool)
-        return refused(*found) if found else None
-
-    def _refuse_word(self, call: ToolCall) -> ToolOutcome | None:
-        if call.resolution is None or self._parts.grants is None:
-            return None
-        found = self._parts.grants.word_refusal(call)
-        return refused(*found) if found else None
 
     async def _answer(self, job: Job, arguments: dict[str, Any]) -> ToolOutcome:
         """Return a kept answer, or call the tool and keep what it answers."""
@@ -243,33 +230,6 @@ class ToolGateway:
             return _after_failed_read(job, error, self._parts.wait_after(error, call))
         await self._parts.probe("after_call", call)
         return check_answer(tool, value, self._parts.result_bytes).outcome
-
-
-def _refuse_undecided(call: ToolCall) -> ToolOutcome | None:
-    if call.unjudged:
-        return refused("NOT_JUDGED", f"{call.tool!r} was called before the policy was asked.")
-    if call.must_have_grant and call.grant is None:
-        return refused("NO_GRANT", f"{call.tool!r} needs a person's decision, and none came along.")
-    return None
-
-
-def _refuse_other_action(call: ToolCall, arguments: dict[str, Any]) -> ToolOutcome | None:
-    grant = call.grant
-    if grant is None:
-        return None
-    action = action_digest(
-        call.tool,
-        arguments,
-        tenant=call.context.tenant,
-        release=call.context.release,
-        policy=call.policy,
-    )
-    if action == grant.digest:
-        return None
-    return refused(
-        "DIGEST_MISMATCH",
-        f"{grant.reviewer!r} decided on another action than this call of {call.tool!r}.",
-    )
 
 
 def _taken_by(tool: Tool, call: ToolCall, arguments: dict[str, Any]) -> dict[str, Any]:

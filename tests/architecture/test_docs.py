@@ -96,7 +96,7 @@ def test_every_reason_of_a_refused_decision_is_documented() -> None:
     given = set()
     for name in (
         "approvals/desk.py", "approvals/identity.py", "approvals/signatures.py", "approvals/verification.py",
-        "workflows/mailbox.py", "tools/gateway.py", "tools/effects.py", "tools/held.py",
+        "workflows/mailbox.py", "tools/refusals.py", "tools/effects.py", "tools/held.py",
     ):  # fmt: skip
         tree = ast.parse((ROOT / "interlock" / name).read_text(encoding="utf-8"))
         given |= {
