@@ -128,7 +128,10 @@ class EffectAttempt:
     def _is_missed(self, row: LedgerRow) -> bool:
         """Whether Temporal has missed the row's attempt, and the call may be made again.
 
-        Should that attempt still run, the other side knows both by one key.
+        Temporal does not say how an earlier attempt ended. After a conflict it comes back when the
+        row's call is over; if the row is in other hands again by then, or the earlier attempt could
+        not start, the row's attempt may still run. The other side then knows both by one key, and
+        the token lets only the later one settle.
         """
         may_call = reason_not_to_call(self._parts, self._job, row.token + 1) is None
         return self._job.is_retry and may_call

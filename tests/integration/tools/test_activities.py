@@ -85,6 +85,22 @@ async def test_a_conflict_says_when_to_come_back(bench: Bench) -> None:
     assert not failure.non_retryable
 
 
+@pytest.mark.parametrize("unjudged", [False, True])
+async def test_only_an_attempt_that_temporal_repeats_takes_over_early(
+    bench: Bench, unjudged: bool
+) -> None:
+    """The first attempt of another call waits; the next one of the missed call does not."""
+    await bench.lost_claim(bench.call(), seconds=5)
+    gateway = bench.gateway(bench.tool("idempotent"))
+    activities = ToolActivities(gateway, judge=Judging())
+    call = bench.call(unjudged=unjudged)
+    with pytest.raises(LedgerConflict):
+        await environment(1).run(activities.call_tool, call)
+    assert bench.shop.attempts == 0
+    assert (await environment(2).run(activities.call_tool, call)).status == "done"
+    assert ((await bench.row()).token, bench.shop.attempts) == (2, 1)
+
+
 async def test_a_call_of_an_unknown_tool_is_not_repeated(bench: Bench) -> None:
     """Another attempt on the same worker would find nothing either."""
     activities = ToolActivities(bench.gateway())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -131,6 +132,41 @@ async def test_a_tool_call_id_is_one_logical_call(bench: Bench, pay: Tool) -> No
     assert len(bench.shop.paid) == 1
     await pay.ainvoke({**call, "id": "c2"})
     assert len(bench.shop.paid) == 2
+
+
+async def test_a_call_does_not_take_over_from_a_live_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same call beside it, in one process: it looks again until the first one has answered."""
+    made = bench.tool("idempotent")
+    begun, release, looked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    conflicts = 0
+
+    async def hold(point: str) -> None:
+        if point == "before":
+            begun.set()
+            await release.wait()
+
+    async def pause(_: float) -> None:
+        nonlocal conflicts
+        conflicts += 1
+        if conflicts == 3:
+            looked.set()
+            await first
+
+    bench.shop.behave = hold
+    port = direct(bench, made)
+    first = asyncio.ensure_future(port.call_tool(made.contract, {"amount": 7}, "c1"))
+    await begun.wait()
+    monkeypatch.setattr("interlock.approvals.direct.asyncio.sleep", pause)
+    second = asyncio.ensure_future(port.call_tool(made.contract, {"amount": 7}, "c1"))
+    await asyncio.wait(
+        {second, asyncio.ensure_future(looked.wait())}, return_when="FIRST_COMPLETED"
+    )
+    assert (looked.is_set(), bench.shop.attempts) == (True, 1)
+    release.set()
+    assert await first == await second == {"paid": 7}
+    assert (bench.shop.attempts, bench.observer.incidents) == (1, [])
 
 
 async def test_a_denied_call_is_not_made(bench: Bench, pay: Tool) -> None:
