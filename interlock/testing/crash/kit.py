@@ -72,10 +72,11 @@ def points_of(scenario: CrashScenario, calm: Outcome, *, has_chroma: bool) -> It
     yield from scenario.points
     yield from (AtEvent(number) for number in range(1, len(calm.history) + 1))
     yield from (after_step(step) for step in range(1, calm.steps + 1))
-    servers = ["temporal", "chroma"] if has_chroma else ["temporal"]
-    for number, kind in enumerate(calm.history, start=1):
-        if kind == "WORKFLOW_TASK_COMPLETED":
-            yield from (ServerDies(server, number) for server in servers)
+    numbered = enumerate(calm.history, start=1)
+    tasks = [number for number, kind in numbered if kind == "WORKFLOW_TASK_COMPLETED"]
+    yield from (ServerDies("temporal", number) for number in tasks)
+    if has_chroma:  # with the last task the run is over, and nothing is asked of its memory
+        yield from (ServerDies("chroma", number) for number in tasks[:-1])
 
 
 def _trial(tried: Outcome | Unended) -> TrialReport:
