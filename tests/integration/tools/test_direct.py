@@ -19,7 +19,7 @@ from langgraph.types import Command, interrupt
 from interlock.approvals import Ask, Decision, RiskPolicy, Verdict
 from interlock.approvals.direct import DirectTools
 from interlock.approvals.rule_policy import load_rules
-from interlock.audit.contract import EffectFilter
+from interlock.audit.contract import EffectFilter, LedgerState
 from interlock.context import CallContext
 from interlock.errors import (
     ActionDenied,
@@ -378,7 +378,8 @@ async def test_an_unknown_outcome_is_raised(bench: Bench) -> None:
     made = bench.tool("external", timeout_seconds=0.2)
     with opened(direct(bench, made)), pytest.raises(OutcomeUnknown) as caught:
         await made.ainvoke({"amount": 7})
-    assert caught.value.details["known"]["token"] == 2
+    (row,) = await bench.ledger.rows()
+    assert (row.state, caught.value.details["known"]["token"]) == (LedgerState.UNKNOWN, row.token)
     assert len(bench.shop.paid) == 1
 
 
