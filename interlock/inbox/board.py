@@ -26,6 +26,12 @@ from interlock.runs.contract import OpenRequest, WaitingRun
 _AT_ONCE = 10
 """Runs that are asked at the same time."""
 
+_SHARE = 3
+"""Rests for each look of the same length: of a long list, Temporal has three quarters for others."""
+
+_LONGEST_REST = 10.0
+"""Seconds: after a look that was long since many runs were new, others are not kept waiting."""
+
 _VOTES_SECONDS = 10.0
 """How old the votes of a request may be that several people have to approve."""
 
@@ -108,8 +114,7 @@ class Board:
             except InterlockError as error:
                 self.trouble = error
                 _log.warning("the queue was not read: %s", error.message)
-            # However long the list is, Temporal has three quarters of the time for others.
-            await asyncio.sleep(max(self._rest, 3 * (time.monotonic() - began)))
+            await asyncio.sleep(rest_after(time.monotonic() - began, self._rest))
 
     async def refresh(self) -> None:
         """Look once, and ask the runs whose open requests have changed.
@@ -217,6 +222,11 @@ def _missing(count: int) -> OperatorError:
         f"{count} of the runs that wait {'does' if count == 1 else 'do'} not say for what, so the "
         "list is not whole. The inbox's log names them; `interlock doctor` may tell why."
     )
+
+
+def rest_after(seconds: float, least: float) -> float:
+    """Return how many seconds to rest after a look that took `seconds`, `least` or more."""
+    return max(least, min(_SHARE * seconds, _LONGEST_REST))
 
 
 def in_order(item: OpenRequest) -> Order:

@@ -10,7 +10,7 @@ import pytest
 
 from interlock.approvals.contract import ApprovalRequest
 from interlock.errors import InterlockError, NoWorker, RunFinished, TemporalUnreachable
-from interlock.inbox.board import Board
+from interlock.inbox.board import Board, rest_after
 from interlock.runs.contract import WaitingRun
 from interlock.tools.contract import Risk
 
@@ -167,6 +167,12 @@ async def test_a_server_that_is_away_is_asked_again(board: Board, runs: FakeRuns
     assert board.trouble is None
     following.cancel()
     await asyncio.wait([following])
+
+
+@pytest.mark.parametrize(("took", "rests"), [(0.0, 0.5), (0.1, 0.5), (1.0, 3.0), (60.0, 10.0)])
+def test_a_long_look_leaves_the_server_time_for_others(took: float, rests: float) -> None:
+    """And yet nobody waits for minutes to see what is new, after a look at thousands of runs."""
+    assert rest_after(took, 0.5) == rests
 
 
 async def test_a_closed_board_keeps_nobody_waiting(board: Board) -> None:
