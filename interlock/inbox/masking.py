@@ -7,7 +7,7 @@ passwords. Names and postal addresses have no form, and are not found.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -48,10 +48,15 @@ def masked(value: Any, name: str = "") -> Any:
     """
     if name in _OPEN:
         return value
-    if value not in ("", None) and not isinstance(value, bool) and _names_a_secret(name):
+    words = [word.lower() for word in _WORD.findall(name)]
+    if value not in ("", None) and not isinstance(value, bool) and _name_a_secret(words):
         return _SECRET
+    several = _name_a_secret([word.removesuffix("s") for word in words])
+    if several and isinstance(value, str) and value:
+        return _SECRET  # and no number: `max_tokens` is a count
     if isinstance(value, Mapping):
-        return {key: masked(part, str(key)) for key, part in value.items()}
+        above = f"{name} " if several else ""
+        return {key: masked(part, f"{above}{key}") for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [masked(part, name) for part in value]
     if isinstance(value, str):
@@ -63,8 +68,7 @@ def masked(value: Any, name: str = "") -> Any:
     return value
 
 
-def _names_a_secret(name: str) -> bool:
-    words = [word.lower() for word in _WORD.findall(name)]
+def _name_a_secret(words: Sequence[str]) -> bool:
     keys = [f"{first} {last}" for first, last in pairwise(words)]
     return (
         any(word.endswith(_SECRET_ENDS) or word in _SECRET_WORDS for word in words)

@@ -87,10 +87,25 @@ def test_what_a_name_calls_secret_is_masked(name: str, value: Any) -> None:
     assert masked({"a": [{name: value}]}) == {"a": [{name: "⟦secret⟧"}]}
 
 
-@pytest.mark.parametrize("name", ["shipping", "opinion", "secretary", "total_tokens", "keys"])
+@pytest.mark.parametrize("name", ["shipping", "opinion", "secretary", "keys", "address"])
 def test_other_names_call_nothing_secret(name: str) -> None:
     """They only have such a word within another one."""
     assert masked({name: "abc"}) == {name: "abc"}
+
+
+@pytest.mark.parametrize("name", ["secrets", "old_passwords", "apiKeys", "tokens", "pins"])
+def test_several_secrets_are_masked_and_their_number_is_not(name: str) -> None:
+    """Each text of a list or an object with such a name; a number is a count."""
+    assert masked({name: 12, "max": {name: 1.5}}) == {name: 12, "max": {name: 1.5}}
+    for value in ("abc", ["abc", ["def"]], {"shop": "abc", "old": {"shop": ["abc"]}}):
+        assert _texts(masked({name: value})) == {"⟦secret⟧"}
+
+
+def _texts(value: Any) -> set[str]:
+    if isinstance(value, str):
+        return {value}
+    parts = value.values() if isinstance(value, dict) else value
+    return set().union(*map(_texts, parts))
 
 
 @settings(max_examples=30)
