@@ -49,6 +49,11 @@ class Person(BaseModel):
         """Subjects whose word its decision is: nobody is heard twice, by whomever."""
         return (self.subject, self.acts_for) if self.acts_for else (self.subject,)
 
+    @property
+    def may_be_asked(self) -> bool:
+        """Whether this person may be asked about anything: has a role beside that of a caller."""
+        return bool(set(self.roles) - {Role.CALLER})
+
     def may_see(self, tenant: str) -> bool:
         """Whether a tenant's requests and runs are shown to this person."""
         return EVERY_TENANT in self.tenants or tenant in self.tenants

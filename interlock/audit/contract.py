@@ -22,8 +22,10 @@ EventKind = Literal[
     "incident",
     "breaker",
     "reveal",
+    "delegation",
 ]
-"""What an audit event is about. reveal: somebody asked to see personal data that is masked."""
+"""What an audit event is about. reveal: somebody asked to see personal data that is masked.
+delegation: somebody let another decide in their place, or that was ended; it is of no run."""
 
 
 class AuditEvent(BaseModel):

@@ -15,7 +15,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, Row, Select, delete, insert, select
 
+from interlock.audit.contract import AuditEvent
 from interlock.audit.database import Database
+from interlock.audit.store import event_rows, new_events
 from interlock.audit.tables import CREDENTIALS
 
 CredentialKind = Literal["api_key", "session", "link", "login", "delegation"]
@@ -49,28 +51,60 @@ class SqlCredentials:
 
     def __init__(self, database: Database, *, clock: Callable[[], datetime] | None = None) -> None:
         self._database = database
+        self._new_events = new_events(database)
         self._clock = clock or (lambda: datetime.now(UTC))
 
     async def issue(
         self, kind: CredentialKind, holder: dict[str, Any], lasts: timedelta, *, label: str = ""
     ) -> str:
         """Make a secret and return it: this is the only time that anybody sees it."""
-        secret, now = secrets.token_urlsafe(32), self._clock()
+        secret = secrets.token_urlsafe(32)
+        await self._keep(kind, secret, holder, self._clock() + lasts, label)
+        return secret
+
+    async def keep(
+        self,
+        kind: CredentialKind,
+        secret: str,
+        holder: dict[str, Any],
+        expires_at: datetime,
+        event: AuditEvent,
+    ) -> None:
+        """Keep what a secret of the caller's stands for, and record that: both or neither.
+
+        Nothing is kept when the event was recorded before, so it may be called again.
+        """
+        await self._keep(kind, secret, holder, expires_at, event=event)
+
+    async def _keep(
+        self,
+        kind: CredentialKind,
+        secret: str,
+        holder: dict[str, Any],
+        expires_at: datetime,
+        label: str = "",
+        event: AuditEvent | None = None,
+    ) -> None:
+        now = self._clock()
         row = {
             "digest": _digest(kind, secret),
             "kind": kind,
             "label": label,
             "holder": holder,
             "created_at": now,
-            "expires_at": now + lasts,
+            "expires_at": expires_at,
         }
 
         def work(connection: Connection) -> None:
             connection.execute(delete(CREDENTIALS).where(CREDENTIALS.c.expires_at <= now))
-            connection.execute(insert(CREDENTIALS).values(row))
+            if event is None or self._record(connection, event):
+                connection.execute(insert(CREDENTIALS).values(row))
 
         await self._database.write(work)
-        return secret
+
+    def _record(self, connection: Connection, event: AuditEvent) -> bool:
+        """Write an event, and say whether it is new."""
+        return connection.execute(self._new_events, event_rows([event])).rowcount > 0
 
     async def find(self, kind: CredentialKind, secret: str) -> Credential | None:
         """Return what a secret stands for, or None when it is unknown, used or too old."""
@@ -96,13 +130,25 @@ class SqlCredentials:
         rows = await self._database.read(lambda connection: connection.execute(wanted).all())
         return [_credential(row) for row in rows]
 
-    async def revoke(self, kind: CredentialKind, beginning: str) -> int:
-        """Forget the credentials whose id begins so, and return how many they were."""
+    async def revoke(
+        self, kind: CredentialKind, beginning: str, event: AuditEvent | None = None
+    ) -> int:
+        """Forget the credentials whose id begins so, and return how many they were.
+
+        The event, if there is one, is recorded when any was forgotten.
+        """
         gone = delete(CREDENTIALS).where(
             CREDENTIALS.c.kind == kind,
             CREDENTIALS.c.digest.startswith(beginning, autoescape=True),
         )
-        return await self._database.write(lambda connection: connection.execute(gone).rowcount)
+
+        def work(connection: Connection) -> int:
+            count = connection.execute(gone).rowcount
+            if count and event is not None:
+                self._record(connection, event)
+            return count
+
+        return await self._database.write(work)
 
     def _valid(self, kind: CredentialKind) -> Select[Any]:
         now = self._clock()
@@ -110,6 +156,11 @@ class SqlCredentials:
 
 
 _SHOWN = 12
+
+
+def credential_id(kind: CredentialKind, secret: str) -> str:
+    """Return the id of what a secret stands for."""
+    return _digest(kind, secret)[:_SHOWN]
 
 
 def _digest(kind: CredentialKind, secret: str) -> str:

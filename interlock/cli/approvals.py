@@ -25,7 +25,11 @@ def approvals(
         str, typer.Argument(metavar="[ID]", help="Workflow id of one run; all by default.")
     ] = "",
     mine: Annotated[
-        bool, typer.Option("--mine", help="Only what you may decide now and have not approved.")
+        bool,
+        typer.Option(
+            "--mine",
+            help="Only what you may decide now, also in others' places, and have not approved.",
+        ),
     ] = False,
     tenant: Annotated[str, typer.Option("--tenant", help="Only of this tenant.")] = "",
     risk: Annotated[
@@ -52,7 +56,7 @@ def approvals(
 async def _list(
     out: Output, run: str, where: RequestFilter, subject: str, limit: int, page: int
 ) -> None:
-    from interlock.cli.hand import person_named
+    from interlock.cli.hand import person_named, places_of
     from interlock.cli.requests import request_lines, reviewer_name
     from interlock.runs.client import Runs
     from interlock.runs.contract import OpenRequest
@@ -61,11 +65,12 @@ async def _list(
     person = person_named(runs.settings, subject)
     if where.mine and person is None:
         person = person_named(runs.settings, reviewer_name())
+    places = await places_of(runs.settings, person) if where.mine and person else ()
     if run:
         items = [OpenRequest(workflow_id=run, request=item) for item in await runs.pending(run)]
     else:
         items = await runs.open_requests()
-    found = [item for item in items if where.fits(item.request, person)]
+    found = [item for item in items if where.fits(item.request, person, *places)]
     shown = found[(page - 1) * limit : page * limit]
     if not shown:
         out.answer([], _nothing(len(items), len(found)))

@@ -48,12 +48,10 @@ def delegate(
 
 async def _delegate(out: Output, taker: str, until: str, end: str, subject: str) -> None:
     from interlock.app import database_url
-    from interlock.approvals.people import Person
-    from interlock.audit.credentials import SqlCredentials
     from interlock.audit.database import Database
     from interlock.cli.hand import person_named
     from interlock.errors import BadInput
-    from interlock.runs.delegations import Delegations
+    from interlock.runs.delegations import delegations_of
     from interlock.settings import load_settings
 
     settings = load_settings()
@@ -61,13 +59,11 @@ async def _delegate(out: Output, taker: str, until: str, end: str, subject: str)
     if person is None and (taker or end):
         raise BadInput("say who you are: --as SUBJECT, or the setting 'approvals.decide_as'.")
     async with Database(database_url(settings)) as database:
-        delegations = Delegations(SqlCredentials(database))
+        delegations = delegations_of(settings, database)
         if person is not None and taker:
-            # What the configuration says of a person counts when it is looked at.
-            giver = Person(subject=person.subject, name=person.name)
-            await delegations.give(giver, taker, _moment(until))
-        if person is not None and end and not await delegations.end(person, end):
-            raise BadInput(f"{person.subject!r} has given no delegation {end!r}. List them.")
+            await delegations.give(person, taker, _moment(until))
+        if person is not None and end:
+            await delegations.end(person, end)
         found = await delegations.all()
     rows = [(d.id, d.giver.subject, d.taker, f"{d.until:%Y-%m-%d %H:%M}") for d in found]
     columns = ("ID", "FOR", "DECIDES", "UNTIL (UTC)")

@@ -62,16 +62,22 @@ async def _standing(settings: Settings, person: Person, request: ApprovalRequest
     """Return as whom a person decides: in another's place, where it may not in its own right."""
     if refusal_of(person, request) is None:
         return person  # without a look at the database, which may be out of reach here
-    from interlock.app import database_url
-    from interlock.audit.credentials import SqlCredentials
-    from interlock.audit.database import Database
-    from interlock.runs.delegations import Delegations
-
-    known = (Person.model_validate(given.model_dump()) for given in settings.people)
-    async with Database(database_url(settings)) as database:
-        delegations = Delegations(SqlCredentials(database))
-        places = await delegations.places(person, {one.subject: one for one in known})
+    places = await places_of(settings, person)
     return next((place for place in places if refusal_of(place, request) is None), person)
+
+
+async def places_of(settings: Settings, person: Person) -> tuple[Person, ...]:
+    """Return a person as it is in the places of others.
+
+    Raises:
+        DatabaseUnreachable: the audit database does not answer.
+    """
+    from interlock.app import database_url
+    from interlock.audit.database import Database
+    from interlock.runs.delegations import delegations_of
+
+    async with Database(database_url(settings)) as database:
+        return await delegations_of(settings, database).places(person)
 
 
 def hand_of(settings: Settings, subject: str = "") -> Hand:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from langchain.agents.middleware.human_in_the_loop import HITLRequest, HITLResponse
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
+from starlette.requests import Request
 
 from interlock.errors import BadInput
 from interlock.inbox import hitl
 from interlock.inbox.deciding import Choice, OneOfMany, Refused, Taken, decide_all
 from interlock.inbox.identity import Caller
-from interlock.inbox.people import let_review, standings
 from interlock.inbox.problems import documented
 from interlock.inbox.requests import LONGEST_PAGE, RequestPage, RequestView
 from interlock.inbox.revealing import note_request
@@ -24,7 +23,28 @@ from interlock.tools.contract import Risk
 PREFIX = "/api/v1"
 LONGEST_BATCH = 100
 
-router = APIRouter(prefix=PREFIX, tags=["requests"], responses=documented())
+
+async def only_described(request: Request, person: Caller) -> None:
+    """Let a query go on that has nothing but what the operation is described with.
+
+    A misspelt filter would filter nothing, and its answer would look like one.
+
+    Raises:
+        BadInput: it has a parameter that the operation does not know.
+    """
+    operation = request.app.openapi()["paths"][request.scope["route"].path_format]
+    described = operation[request.method.lower()].get("parameters", [])
+    known = sorted(found["name"] for found in described if found["in"] == "query")
+    unknown = sorted(set(request.query_params) - set(known))
+    if unknown:
+        names = f"It knows {', '.join(known)}." if known else "It takes none."
+        raise BadInput(f"this operation has no parameter {unknown[0][:100]!r}. {names}")
+
+
+Described = Depends(only_described)
+router = APIRouter(
+    prefix=PREFIX, tags=["requests"], responses=documented(), dependencies=[Described]
+)
 
 Key = Annotated[str, Path(min_length=1, max_length=4000, pattern=r"^[A-Za-z0-9_-]+$")]
 Limit = Annotated[int, Query(ge=1, le=LONGEST_PAGE)]
@@ -34,7 +54,7 @@ Sending = Annotated[
     Header(
         alias="Idempotency-Key",
         max_length=200,
-        description="Sent again with the same choice, a decision is taken once.",
+        description="Sent again with the same content, it is done once.",
     ),
 ]
 Name = Annotated[str, Query(max_length=200)]
@@ -79,56 +99,6 @@ class BatchAnswer(BaseModel):
 async def me(person: Caller) -> Me:
     """Return who calls, with its roles and tenants."""
     return Me.model_validate(person.model_dump())
-
-
-class Standing(BaseModel):
-    """Somebody who may decide in the place of somebody else."""
-
-    id: str
-    giver: str = Field(description="Who is stood in for.")
-    taker: str = Field(description="Who stands in.")
-    until: datetime
-
-
-class NewDelegation(BaseModel):
-    """Whom to let decide in one's place, and until when."""
-
-    taker: str = Field(min_length=1, max_length=200, description="Subject of whoever stands in.")
-    until: AwareDatetime = Field(description="Within 92 days.")
-
-
-class Ended(BaseModel):
-    """A delegation that holds no more."""
-
-    ended: str
-
-
-@router.get("/delegations", tags=["people"])
-async def list_delegations(inbox: Here, person: Caller) -> list[Standing]:
-    """List who stands in for the caller, and for whom the caller does."""
-    return [
-        Standing(id=found.id, giver=found.giver.subject, taker=found.taker, until=found.until)
-        for found in await inbox.delegations.all()
-        if person.subject in (found.giver.subject, found.taker)
-    ]
-
-
-@router.post("/delegations", tags=["people"])
-async def delegate(inbox: Here, person: Caller, wanted: NewDelegation) -> list[Standing]:
-    """Let somebody decide in the caller's place until a moment."""
-    let_review(standings(person)[0])
-    await inbox.delegations.give(inbox.people.kept(person), wanted.taker, wanted.until)
-    return await list_delegations(inbox, person)
-
-
-@router.post("/delegations/end", tags=["people"])
-async def end_delegation(
-    inbox: Here, person: Caller, delegation: Annotated[str, Query(max_length=100)]
-) -> Ended:
-    """End one of the caller's delegations before its time."""
-    if not await inbox.delegations.end(person, delegation):
-        raise BadInput(f"{person.subject!r} has given no delegation {delegation!r}. List them.")
-    return Ended(ended=delegation)
 
 
 @router.get("/requests")

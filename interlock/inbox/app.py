@@ -18,7 +18,15 @@ from starlette.types import ASGIApp
 
 import interlock
 from interlock.errors import InterlockError, NotSignedIn
-from interlock.inbox import api, pages, run_pages, runs_api, signing_in
+from interlock.inbox import (
+    api,
+    delegation_pages,
+    delegations_api,
+    pages,
+    run_pages,
+    runs_api,
+    signing_in,
+)
 from interlock.inbox.headers import SecurityHeaders
 from interlock.inbox.problems import answer_of, problem_of
 from interlock.inbox.rendering import FOLDER, render
@@ -34,6 +42,17 @@ problem+json; their `code` is stable.
 """
 
 
+_PARTS = (
+    api,
+    runs_api,
+    delegations_api,
+    signing_in,
+    pages,
+    run_pages,
+    delegation_pages,
+)
+
+
 def application(inbox: Inbox) -> ASGIApp:
     """Return the application that serves an inbox."""
     app = FastAPI(
@@ -47,8 +66,8 @@ def application(inbox: Inbox) -> ASGIApp:
         max_body_size=LARGEST_BODY,
     )
     app.state.inbox = inbox
-    for router in (api.router, runs_api.router, signing_in.router, pages.router, run_pages.router):
-        app.include_router(router)
+    for part in _PARTS:
+        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     for kind in (InterlockError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answer)

@@ -111,7 +111,7 @@ async def _bearer(request: Request, inbox: Inbox, token: str) -> Person:
 
 
 async def _with_places(inbox: Inbox, person: Person) -> Person:
-    places = await inbox.delegations.places(person, inbox.people.all)
+    places = await inbox.delegations.places(person)
     return SignedIn(**person.model_dump(), places=places) if places else person
 
 

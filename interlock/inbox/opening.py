@@ -24,7 +24,7 @@ from interlock.inbox.requests import Requests
 from interlock.inbox.services import Inbox
 from interlock.inbox.sessions import Sessions
 from interlock.runs.client import Runs
-from interlock.runs.delegations import Delegations
+from interlock.runs.delegations import delegations_of
 from interlock.settings import Settings, environment_key
 from interlock.signing import decision_signer
 from interlock.workflows.runtime import Runtime
@@ -74,7 +74,7 @@ def _inbox(
         people=People(settings.people),
         audit=SqlAuditStore(database),
         credentials=credentials,
-        delegations=Delegations(credentials),
+        delegations=delegations_of(settings, database),
         sessions=sessions_of(settings, credentials, origin),
         limits=Limits(requests=given.requests_per_minute, logins=given.logins_per_minute),
         provider=provider_of(settings, http),

@@ -77,18 +77,13 @@ def let_follow(person: Person) -> None:
         raise NotAllowed(f"{person.subject!r} has no role and may see nothing. {_ASK}")
 
 
-def reviews(person: Person) -> bool:
-    """Whether somebody may be asked in its own right: has a role beside that of a caller."""
-    return bool(set(person.roles) - {Role.CALLER})
-
-
 def let_review(person: Person) -> None:
     """Let only someone go on who may be asked about something.
 
     Raises:
         NotAllowed: the person starts runs at most.
     """
-    if not any(map(reviews, standings(person))):
+    if not any(one.may_be_asked for one in standings(person)):
         raise NotAllowed(
             f"{person.subject!r} may not see requests or decide: that takes the role 'reviewer', or "
             f"another one that a policy asks. {_ASK}"

@@ -90,7 +90,7 @@ class Requests:
             item
             for item in await self._board.items()
             if any(_sees(standing, item.request) for standing in found)
-            and any(where.fits(item.request, standing) for standing in found)
+            and where.fits(item.request, *found)
         ]
 
     async def one(self, person: Person, key: str) -> OpenRequest:

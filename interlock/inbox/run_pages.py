@@ -20,7 +20,7 @@ from interlock.inbox.api import Cursor, Name
 from interlock.inbox.identity import Changer, Reader
 from interlock.inbox.masking import masked
 from interlock.inbox.pages import picture_of
-from interlock.inbox.people import let_review, reviews, standings
+from interlock.inbox.people import let_review, standings
 from interlock.inbox.rendering import render
 from interlock.inbox.revealing import note_run
 from interlock.inbox.runs import FollowedRuns
@@ -132,7 +132,7 @@ async def _run_page(
         active="runs",
         run=summary,
         revealed=revealed,
-        may_reveal=reviews(person) and is_masked,
+        may_reveal=person.may_be_asked and is_masked,
         lines=[_line(step, began) for step in shown],
         start=start,
         next=start + _STEPS if len(steps) > start + _STEPS else None,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from interlock.inbox.api import PREFIX, Cursor, Limit, Name
+from interlock.inbox.api import PREFIX, Cursor, Described, Limit, Name
 from interlock.inbox.identity import Caller
 from interlock.inbox.masking import masked
 from interlock.inbox.people import let_review, standings
@@ -20,7 +20,7 @@ from interlock.runs.contract import RunPage, RunSummary
 from interlock.runs.filters import Status
 from interlock.workflows.contract import RunStatus
 
-router = APIRouter(prefix=PREFIX, tags=["runs"], responses=documented())
+router = APIRouter(prefix=PREFIX, tags=["runs"], responses=documented(), dependencies=[Described])
 
 RunId = Annotated[str, Path(min_length=1, max_length=1000, description="The run's workflow id.")]
 

@@ -24,14 +24,19 @@ class RequestFilter(BaseModel):
     mine: bool = False
     """Only what waits for whoever asks."""
 
-    def fits(self, request: ApprovalRequest, person: Person | None) -> bool:
-        """Whether a request meets all conditions; nothing waits for nobody."""
+    def fits(self, request: ApprovalRequest, *standings: Person | None) -> bool:
+        """Whether a request meets all conditions; nothing waits for nobody.
+
+        Args:
+            request: An open request.
+            standings: Who asks: in its own right, and in the places of others.
+        """
         return (
             self.tenant in ("", request.tenant)
             and self.tool in ("", request.tool)
             and self.agent in ("", request.agent)
             and self.risk in (None, request.risk)
-            and (not self.mine or (person is not None and is_wanted(person, request)))
+            and (not self.mine or any(one and is_wanted(one, request) for one in standings))
         )
 
 

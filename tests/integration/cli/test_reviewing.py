@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -173,6 +174,11 @@ def test_requests_are_listed_by_what_they_are_and_for_whom(
     for words in (("--tool", "order"), ("--risk", "low"), ("--tenant", "north")):
         assert run_id not in listed(*words)
     assert run_id in listed("--mine", "--as", "ann")
+    assert run_id not in listed("--mine", "--as", "noor")
+    until = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
+    (given,) = answer("delegate", "noor", "--until", until, "--as", "ann")
+    assert run_id in listed("--mine", "--as", "noor")
+    answer("delegate", "--end", given["id"], "--as", "ann")
     assert run_id not in listed("--mine", "--as", "noor")
     assert refusal("approvals", "--mine", "--as", "eve") == (1, "BAD_INPUT")
     said = interlock("approvals", run_id, "--risk", "low").stdout

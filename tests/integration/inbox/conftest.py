@@ -36,6 +36,8 @@ PEOPLE = {
     "nobody": Person(subject="nobody"),
 }
 
+_CONFIGURED = {"subject", "name", "roles", "tenants"}
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def env(server: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WorkerEnv]:
@@ -46,7 +48,8 @@ async def env(server: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
         "logins_per_minute": 100_000,
         "refresh_seconds": 0.05,
     }
-    async with worker_env(server, folder, agents=agents(), inbox=inbox) as env:
+    people = [person.model_dump(include=_CONFIGURED) for person in PEOPLE.values()]
+    async with worker_env(server, folder, agents=agents(), inbox=inbox, people=people) as env:
         yield env
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,15 @@ async def test_every_page_is_accessible(inbox: Inbox, ask: Ask, browser: Browser
     await ask("asker", text="The customer wants the lamp in green. Do we have one?")
     await ask("writer", order="c-2207", text="Your parcel leaves tomorrow.")
     await ask(order="HL-10398", amount=12, text="Late delivery.")
-    addresses = ("/", "/runs", f"/requests/{request['key']}", f"/runs/{handle.id}", "/login", "/no")
+    addresses = (
+        "/",
+        "/runs",
+        f"/requests/{request['key']}",
+        f"/runs/{handle.id}",
+        "/delegations",
+        "/login",
+        "/no",
+    )
     async with await browser.new_context(color_scheme=scheme) as context:  # type: ignore[arg-type]
         page = await _signed_in(inbox, context)
         for address in addresses:
@@ -168,6 +177,22 @@ async def test_every_page_is_accessible(inbox: Inbox, ask: Ask, browser: Browser
             assert [(item["id"], item["nodes"][0]["html"]) for item in found] == [], address
         await page.goto(f"{inbox.origin}/")
         await _shot(page, f"queue-{scheme}")
+
+
+async def test_somebody_stands_in_without_javascript(inbox: Inbox, browser: Browser):
+    """From the head of any page: given with two fields, seen, and ended with a button."""
+    async with await browser.new_context(java_script_enabled=False) as context:
+        page = await _signed_in(inbox, context)
+        await page.get_by_role("link", name="Delegations").click()
+        await page.get_by_label("Who decides").fill("bea")
+        day = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+        await page.get_by_label("Last day").fill(day)
+        await page.get_by_role("button", name="Delegate").click()
+        await expect(page.get_by_role("status")).to_contain_text("Given")
+        await _shot(page, "delegations")
+        await page.get_by_role("button", name="End the delegation from ada to bea").click()
+        await expect(page.get_by_role("status")).to_contain_text("Ended")
+        await expect(page.get_by_role("heading", name="Nobody stands in")).to_be_visible()
 
 
 async def test_an_open_page_outlives_a_restart_of_the_inbox(

@@ -107,6 +107,20 @@ async def test_every_operation_wants_to_know_who_asks(client: Client, browser: h
             assert answer.json()["code"] in ("NOT_SIGNED_IN", "TOO_MANY_REQUESTS")
 
 
+async def test_no_operation_ignores_a_parameter(client: Client, browser: httpx.AsyncClient):
+    """One that it is not described with is refused, with those it is; who asks is asked first."""
+    ada = await client("ada")
+    for method, path, operation in await operations(ada):
+        address = filled(path, key="a2V5", workflow_id="run")
+        misspelt = {"tenent": "north"}
+        answer = await ada.request(method, address, params=misspelt)
+        assert (answer.status_code, answer.json()["code"]) == (422, "BAD_INPUT"), address
+        assert "'tenent'" in answer.json()["detail"]
+        for known in operation.get("parameters", []):
+            assert (known["name"] in answer.json()["detail"]) == (known["in"] == "query"), address
+        assert (await browser.request(method, address, params=misspelt)).status_code == 401
+
+
 async def test_every_answer_has_the_security_headers(client: Client, browser: httpx.AsyncClient):
     """Pages, files, the API, errors and what does not exist."""
     addresses = [

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date()
+
 PEOPLE = """
 [[people]]
 subject = "ada"
 roles = ["reviewer"]
 tenants = ["north"]
+
+[[people]]
+subject = "bea"
+roles = ["caller"]
 """
 
 
@@ -47,6 +53,8 @@ def test_a_delegation_is_given_listed_and_ended(interlock: Any) -> None:
         (("bea", "--until", "2001-01-01", "--as", "ada"), "not before now"),
         (("bea", "--until", "2999-01-01"), "say who you are"),
         (("bea", "--until", "2999-01-01", "--as", "eve"), "none of this deployment's people"),
+        (("bee", "--until", f"{TOMORROW}", "--as", "ada"), "none of this deployment's people"),
+        (("ada", "--until", f"{TOMORROW}", "--as", "bea"), "nothing to hand over"),
     ],
 )
 def test_what_is_none_is_refused(interlock: Any, words: tuple[str, ...], said: str) -> None:

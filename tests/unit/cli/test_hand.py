@@ -11,12 +11,11 @@ import pytest
 from interlock.app import database_url
 from interlock.approvals.people import Person
 from interlock.approvals.signatures import KeyRing, PublicKey, SigningKey
-from interlock.audit.credentials import SqlCredentials
 from interlock.audit.database import Database
 from interlock.cli.hand import hand_of, person_named
 from interlock.errors import BadInput, ConfigError
 from interlock.runs.contract import OpenRequest
-from interlock.runs.delegations import Delegations
+from interlock.runs.delegations import delegations_of
 from interlock.settings import Settings
 from tests.unit.cli.waiting import Waiting, request, runs
 
@@ -125,7 +124,7 @@ async def test_whoever_stands_in_decides_in_the_others_place(tmp_path: Path) -> 
     waiting, item = Waiting(settings=given), asked(tiers=FINANCE)
     async with Database(database_url(given)) as database:
         soon = datetime.now(UTC) + timedelta(hours=1)
-        await Delegations(SqlCredentials(database)).give(Person(subject="ann"), "ben", soon)
+        await delegations_of(given, database).give(Person(subject="ann"), "ben", soon)
     await hand_of(given, "ben").decide(runs(waiting), item, "approve")
     (sent,) = waiting.sent
     assert sent.by is not None

@@ -63,4 +63,5 @@ def test_mine_is_what_waits_for_me(
     where = RequestFilter(mine=True)
     seen = request(tiers=asked(after), **fields)
     assert where.fits(seen, person) is is_listed
+    assert where.fits(seen, Person(subject="eve"), person) is is_listed, "in the place of another"
     assert not where.fits(seen, None)
