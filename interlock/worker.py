@@ -121,6 +121,7 @@ def workers(app: App, client: Client) -> list[Worker]:
             unsandboxed_workflow_runner=WatchedRunner(
                 UnsandboxedWorkflowRunner(), InOrderOfHistory
             ),
+            max_cached_workflows=app.settings.temporal.cached_runs,
             sticky_queue_schedule_to_start_timeout=_STICKY,
             **shared,
         )

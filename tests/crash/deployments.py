@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,16 @@ from interlock.settings import Settings
 
 
 def settings_in(
-    folder: Path, client: Client, *, agents: Sequence[str] = (), **more: Any
+    folder: Path,
+    client: Client,
+    *,
+    agents: Sequence[str] = (),
+    temporal: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Settings:
     """Return the settings of a deployment in `folder` that plays its `script.json`."""
     role = {"candidates": [{"model": "scripted:script.json"}]}
-    temporal = {
+    reached = {
         "address": client.service_client.config.target_host,
         "queue_prefix": f"{uuid.uuid4().hex[:8]}.",
     }
@@ -28,7 +33,7 @@ def settings_in(
         agents=list(agents),
         models={"fast": role, "strong": role},
         memory={"embedder": "hashing"},
-        temporal=temporal,
+        temporal={**reached, **(temporal or {})},
         **more,
     )
 
