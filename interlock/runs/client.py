@@ -34,7 +34,7 @@ _PATIENCE = timedelta(seconds=10)
 _AT_ONCE = 10
 """Queries made at the same time."""
 
-_WAITING_PAGE = 1000
+_WAITING_PAGE = 200
 
 
 class Runs:

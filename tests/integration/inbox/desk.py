@@ -75,10 +75,13 @@ def _one(node: Any) -> StateGraph[Case, None, Case, Case]:
     return graph
 
 
+refunder = agent("refunder", lambda: _one(pay_back), tools=[refund])
+
+
 def agents() -> list[Agent]:
     """Return the agents `refunder`, `writer` and `asker`."""
     return [
-        agent("refunder", lambda: _one(pay_back), tools=[refund]),
+        refunder,
         agent("writer", lambda: _one(answer), tools=[write_to]),
         agent("asker", lambda: _one(wonder)),
     ]
