@@ -55,6 +55,11 @@ class TemporalSettings(_Section):
         ge=20_000,
         description="Bytes of history after which a conversation continues as new.",
     )
+    cached_runs: int = Field(
+        1000,
+        ge=0,
+        description="Runs that a worker keeps in memory between their tasks; others are replayed. 0: none.",
+    )
 
 
 class CandidateSettings(_Section):
@@ -416,6 +421,17 @@ class Settings(BaseSettings):
                 "'approvals.require_signature' is false, and 'profile' is 'production', where only "
                 "signed decisions count. Leave the former out, or set 'profile' to 'development'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _names_everybody_once(self) -> Settings:
+        subjects = [person.subject for person in self.people]
+        for subject in subjects:
+            if subjects.count(subject) > 1:
+                raise ValueError(
+                    f"'people' has {subject!r} more than once, and only one of them would count. "
+                    "Put the roles and tenants of one person into one [[people]]"
+                )
         return self
 
     @classmethod

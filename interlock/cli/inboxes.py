@@ -14,6 +14,7 @@ from interlock.audit.database import Database
 from interlock.cli.output import Output, table
 from interlock.cli.requests import reviewer_name
 from interlock.cli.signals import signals
+from interlock.connection import connect
 from interlock.errors import BadInput, ConfigError
 from interlock.runs.client import Runs
 from interlock.runs.delegations import MACHINE
@@ -23,7 +24,7 @@ try:
     from interlock.inbox.opening import sessions_of
     from interlock.inbox.people import People
     from interlock.inbox.services import origin_of
-    from interlock.inbox.serving import login_link, served_inbox
+    from interlock.inbox.serving import login_link, served_inbox, taken_address
     from interlock.inbox.sessions import issue_key
 except ImportError as error:
     raise ConfigError(
@@ -41,9 +42,10 @@ async def serve(out: Output, subject: str) -> None:
     """
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(signals())
-        runs = await Runs.connect()
-        settings = runs.settings
-        inbox = await stack.enter_async_context(served_inbox(settings, runs))
+        settings = load_settings()
+        address = stack.enter_context(taken_address(settings))
+        runs = Runs(settings, await connect(settings))
+        inbox = await stack.enter_async_context(served_inbox(settings, runs, address))
         told: dict[str, object] = {"status": "ready", "inbox": inbox.origin, "pid": os.getpid()}
         lines = [f"ready: inbox {inbox.origin}"]
         if inbox.provider is None and (subject or inbox.sessions.owners):

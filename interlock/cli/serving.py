@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from temporalio.client import Client
@@ -25,6 +26,9 @@ from interlock.runs.client import Runs
 from interlock.server import Server, running_server
 from interlock.settings import Settings, load_settings
 from interlock.worker import keep_what_is_loaded, running_workers
+
+if TYPE_CHECKING:
+    from interlock.inbox.serving import Address
 
 _LOOK_SECONDS = 0.05
 _POLL_SECONDS = 30.0
@@ -42,6 +46,7 @@ async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool, in
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(signals())
         stack.enter_context(_one_for(settings))
+        address = _address(stack, settings) if inbox and find_spec("fastapi") is not None else None
         out.note("starting the Temporal server")
         server = await stack.enter_async_context(_server(settings, port, ui))
         stack.enter_context(_noted(settings, server))
@@ -50,8 +55,8 @@ async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool, in
         if worker:
             await stack.enter_async_context(_worker(out, here, client))
         told: dict[str, object] = {"address": server.address, "ui": server.ui, "worker": worker}
-        if inbox and find_spec("fastapi") is not None:
-            told |= await stack.enter_async_context(_inbox(here, client))
+        if address is not None:
+            told |= await stack.enter_async_context(_inbox(here, client, address))
         await _ready(out, stop, {"status": "ready", **told})
 
 
@@ -98,12 +103,21 @@ async def _worker(out: Output, settings: Settings, client: Client) -> AsyncItera
             yield
 
 
+def _address(stack: AsyncExitStack, settings: Settings) -> Address:
+    """Take the inbox's address, until `stack` closes."""
+    from interlock.inbox.serving import taken_address
+
+    return stack.enter_context(taken_address(settings, any_port=True))
+
+
 @asynccontextmanager
-async def _inbox(settings: Settings, client: Client) -> AsyncIterator[dict[str, object]]:
+async def _inbox(
+    settings: Settings, client: Client, address: Address
+) -> AsyncIterator[dict[str, object]]:
     """Serve the inbox, and give its address and a link for whoever started it."""
     from interlock.inbox.serving import login_link, served_inbox
 
-    async with served_inbox(settings, Runs(settings, client), any_port=True) as inbox:
+    async with served_inbox(settings, Runs(settings, client), address) as inbox:
         told: dict[str, object] = {"inbox": inbox.origin}
         if inbox.provider is None and inbox.sessions.owners:
             subject = reviewer_name()

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import httpx
+from pydantic import SecretStr
 
 from interlock.agents.loading import load_runtime
 from interlock.app import database_url
@@ -99,6 +100,17 @@ def sessions_of(settings: Settings, credentials: SqlCredentials, origin: str) ->
     )
 
 
+def check_secrets(settings: Settings) -> None:
+    """See that the inbox has the keys and secrets that the settings name.
+
+    Raises:
+        ConfigError: one is missing, or is none.
+    """
+    _signer(settings)
+    if settings.oidc.issuer:
+        _client_secret(settings)
+
+
 def provider_of(settings: Settings, http: httpx.AsyncClient) -> Provider | None:
     """Return the identity provider that the settings name, if they do.
 
@@ -107,6 +119,10 @@ def provider_of(settings: Settings, http: httpx.AsyncClient) -> Provider | None:
     """
     if not settings.oidc.issuer:
         return None
+    return Provider(settings.oidc, http, _client_secret(settings))
+
+
+def _client_secret(settings: Settings) -> SecretStr | None:
     named = settings.oidc.client_secret_env
     secret = environment_key(named) if named else None
     if named and secret is None:
@@ -114,4 +130,4 @@ def provider_of(settings: Settings, http: httpx.AsyncClient) -> Provider | None:
             f"the environment variable {named!r} that 'oidc.client_secret_env' names is empty. Put "
             "the client's secret into it, or leave the setting out for a public client."
         )
-    return Provider(settings.oidc, http, secret)
+    return secret

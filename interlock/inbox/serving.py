@@ -6,12 +6,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 import uvicorn
 
 from interlock.errors import BadInput, ConfigError
 from interlock.inbox.app import application
-from interlock.inbox.opening import open_inbox
+from interlock.inbox.opening import check_secrets, open_inbox
 from interlock.inbox.people import People, whoever_started
 from interlock.inbox.services import Inbox, origin_of
 from interlock.inbox.sessions import Sessions
@@ -23,34 +24,59 @@ _GOODBYE_SECONDS = 3
 """How long open streams of events may take to end."""
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where an inbox will be: its port is taken, and nobody is answered yet."""
+
+    listener: socket.socket
+    origin: str
+
+
+@contextmanager
+def taken_address(settings: Settings, *, any_port: bool = False) -> Iterator[Address]:
+    """Take the address of an inbox, so that what is wrong with it is told before anything starts.
+
+    Args:
+        settings: What `load_settings` read.
+        any_port: Take another port when the one of the settings is taken, unless others know it:
+            what ends TLS before the inbox, or an identity provider.
+
+    Raises:
+        ConfigError: the address cannot be listened on, or a key or secret of the inbox is missing.
+    """
+    given = settings.inbox
+    known = given.public_url is not None or settings.oidc.issuer is not None
+    with _listener(given, any_port and not known) as listener:
+        origin = origin_of(settings, listener.getsockname()[1])
+        check_secrets(settings)
+        yield Address(listener, origin)
+
+
 @asynccontextmanager
 async def served_inbox(
-    settings: Settings, runs: Runs, *, runtime: Runtime | None = None, any_port: bool = False
+    settings: Settings, runs: Runs, address: Address, *, runtime: Runtime | None = None
 ) -> AsyncIterator[Inbox]:
     """Serve the inbox of a deployment while the context is open.
 
     Args:
         settings: What `load_settings` read.
         runs: The deployment's runs.
+        address: Where.
         runtime: The deployment's agents and tools; those that the settings name by default.
-        any_port: Take another port when the one of the settings is taken.
 
     Raises:
-        ConfigError: the address cannot be listened on, or a setting is wrong.
+        ConfigError: a setting is wrong.
     """
-    listener = _listener(settings.inbox, any_port)
-    with listener:
-        origin = origin_of(settings, listener.getsockname()[1])
-        async with open_inbox(settings, runs, origin=origin, runtime=runtime) as inbox:
-            server = _Server(_config(inbox, settings.inbox))
-            serving = asyncio.create_task(server.serve(sockets=[listener]))
-            try:
-                await server.ready(serving)
-                yield inbox
-            finally:
-                await inbox.board.close()  # open streams would keep the server waiting
-                server.should_exit = True
-                await serving
+    async with open_inbox(settings, runs, origin=address.origin, runtime=runtime) as inbox:
+        server = _Server(_config(inbox, settings.inbox))
+        serving = asyncio.create_task(server.serve(sockets=[address.listener]))
+        try:
+            await server.ready(serving)
+            yield inbox
+        finally:
+            await inbox.board.close()  # open streams would keep the server waiting
+            server.should_exit = True
+            await serving
 
 
 class _Server(uvicorn.Server):

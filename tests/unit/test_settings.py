@@ -172,6 +172,12 @@ def test_half_a_provider_is_refused(project, given: str) -> None:
     )
 
 
+def test_a_person_is_named_once(project) -> None:
+    """Of two, one would count in silence."""
+    people = "".join(f"[[people]]\nsubject = '{subject}'\n" for subject in ("ada", "bea", "ada"))
+    assert "'people' has 'ada' more than once" in refusal(project(people))
+
+
 def test_everything_wrong_is_told_at_once(project) -> None:
     """Whoever corrects a file corrects it once."""
     message = refusal(project("colour = 1\n[limits]\nsteps = 0\nsignals = 'x'\n"))

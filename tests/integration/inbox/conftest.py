@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from interlock.approvals.people import Person
 from interlock.inbox.app import application
 from interlock.inbox.opening import open_inbox
 from interlock.inbox.services import Inbox
+from interlock.inbox.serving import served_inbox, taken_address
 from interlock.inbox.sessions import issue_key
 from interlock.runs.client import Runs
 from interlock.testing import WorkerEnv, worker_env
@@ -64,6 +65,17 @@ async def inbox(env: WorkerEnv) -> AsyncIterator[Inbox]:
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
+
+
+@asynccontextmanager
+async def serving(env: WorkerEnv, port: int = 0) -> AsyncIterator[Inbox]:
+    """An inbox of that deployment on a port, as `interlock inbox` serves it."""
+    given = env.app.settings.inbox.model_copy(update={"port": port})
+    settings = env.app.settings.model_copy(update={"inbox": given})
+    runs = Runs(settings, env.client)
+    with taken_address(settings) as address:
+        async with served_inbox(settings, runs, address, runtime=env.app.runtime) as inbox:
+            yield inbox
 
 
 Client = Callable[[str], Awaitable[httpx.AsyncClient]]

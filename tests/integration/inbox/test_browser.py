@@ -15,12 +15,9 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from interlock.approvals.people import Person
 from interlock.inbox.services import Inbox
-from interlock.inbox.serving import served_inbox
-from interlock.runs.client import Runs
-from interlock.settings import Settings
 from interlock.testing import WorkerEnv
 from tests.browsers import open_browser
-from tests.integration.inbox.conftest import Ask
+from tests.integration.inbox.conftest import Ask, serving
 from tests.integration.inbox.desk import PAID
 
 IMAGES = Path(__file__).parents[3] / "docs" / "images" / "inbox"
@@ -49,14 +46,8 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def inbox(env: WorkerEnv) -> AsyncIterator[Inbox]:
     """An inbox on a port of its own, as `interlock inbox` serves it."""
-    settings = _on_port(env, 0)
-    async with served_inbox(settings, Runs(settings, env.client), runtime=env.app.runtime) as inbox:
+    async with serving(env) as inbox:
         yield inbox
-
-
-def _on_port(env: WorkerEnv, port: int) -> Settings:
-    given = env.app.settings.inbox.model_copy(update={"port": port})
-    return env.app.settings.model_copy(update={"inbox": given})
 
 
 async def _signed_in(inbox: Inbox, context: BrowserContext) -> Page:
@@ -199,10 +190,8 @@ async def test_an_open_page_outlives_a_restart_of_the_inbox(
     env: WorkerEnv, browser: Browser, unused_tcp_port: int
 ):
     """Its stream ends when the inbox is asked to stop; it says so, and goes on with the next one."""
-    settings = _on_port(env, unused_tcp_port)
-    runs = Runs(settings, env.client)
     async with await browser.new_context() as context:
-        async with served_inbox(settings, runs, runtime=env.app.runtime) as inbox:
+        async with serving(env, unused_tcp_port) as inbox:
             page = await _signed_in(inbox, context)
             async with page.expect_response("**/events"):
                 await page.reload()
@@ -210,5 +199,5 @@ async def test_an_open_page_outlives_a_restart_of_the_inbox(
         assert time.monotonic() - began < 2
         silent = page.get_by_role("alert").filter(has_text="the inbox does not answer")
         await expect(silent).to_be_visible()
-        async with served_inbox(settings, runs, runtime=env.app.runtime):
+        async with serving(env, unused_tcp_port):
             await expect(silent).to_be_hidden(timeout=20_000)

@@ -14,11 +14,10 @@ from playwright.async_api import Browser, Page, expect
 
 from interlock.approvals.people import Person
 from interlock.inbox.services import Inbox
-from interlock.inbox.serving import served_inbox
-from interlock.runs.client import Runs
 from interlock.testing import WorkerEnv
 from interlock.testing.env import Handle
 from tests.browsers import open_browser
+from tests.integration.inbox.conftest import serving
 from tests.integration.inbox.desk import PAID
 from tests.proofs import write_proof
 
@@ -38,9 +37,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def inbox(env: WorkerEnv) -> AsyncIterator[Inbox]:
     """An inbox on a port of its own."""
-    given = env.app.settings.inbox.model_copy(update={"port": 0})
-    settings = env.app.settings.model_copy(update={"inbox": given})
-    async with served_inbox(settings, Runs(settings, env.client), runtime=env.app.runtime) as inbox:
+    async with serving(env) as inbox:
         yield inbox
 
 
