@@ -23,6 +23,9 @@ from interlock.workflows.runtime import Runtime
 
 LONGEST_PAGE = 200
 
+_KEPT = 16
+"""People whose lists are kept until the board changes."""
+
 
 class RequestView(ApprovalRequest):
     """A request as the API shows it."""
@@ -57,6 +60,7 @@ class Requests:
         self._board = board
         self._runs = runs
         self._runtime = runtime
+        self._shown: dict[tuple[Person, ...], tuple[int, list[OpenRequest]]] = {}
 
     async def page(
         self, person: Person, where: RequestFilter, limit: int, cursor: str = ""
@@ -86,12 +90,21 @@ class Requests:
         """
         let_review(person)
         found = standings(person)
-        return [
-            item
-            for item in await self._board.items()
-            if any(_sees(standing, item.request) for standing in found)
-            and where.fits(item.request, *found)
-        ]
+        shown = await self._shown_to(found)
+        if where == RequestFilter():
+            return shown
+        return [item for item in shown if where.fits(item.request, *found)]
+
+    async def _shown_to(self, found: tuple[Person, ...]) -> list[OpenRequest]:
+        """Return all that somebody sees; a page asks more than once, and many lists are long."""
+        items = await self._board.items()
+        version, known = self._board.version, self._shown.get(found)
+        if known is None or known[0] != version:
+            shown = [item for item in items if any(_sees(one, item.request) for one in found)]
+            known = self._shown[found] = (version, shown)
+            while len(self._shown) > _KEPT:
+                del self._shown[next(iter(self._shown))]
+        return known[1]
 
     async def one(self, person: Person, key: str) -> OpenRequest:
         """Return an open request as its run has it now.
