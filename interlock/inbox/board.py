@@ -32,6 +32,9 @@ _SHARE = 3
 _LONGEST_REST = 10.0
 """Seconds: after a look that was long since many runs were new, others are not kept waiting."""
 
+_PART = 100
+"""Runs that are asked before the list is told of them: of thousands, nobody waits for the last."""
+
 _VOTES_SECONDS = 10.0
 """How old the votes of a request may be that several people have to approve."""
 
@@ -95,9 +98,17 @@ class Board:
         Raises:
             TemporalUnreachable: nothing was ever read.
         """
-        if not self._looked:
-            await self.refresh()
+        while not self._looked:
+            if self._looking.locked():
+                await self._first_part()
+            else:
+                await self.refresh()
         return self._items
+
+    async def _first_part(self) -> None:
+        """Wait until somebody else's look has brought something, or is over."""
+        async with self._turned:
+            await self._turned.wait_for(lambda: self._looked or not self._looking.locked())
 
     def find(self, workflow_id: str, request_id: str) -> OpenRequest | None:
         """Return an open request as it was when its run was last asked."""
@@ -119,18 +130,30 @@ class Board:
     async def refresh(self) -> None:
         """Look once, and ask the runs whose open requests have changed.
 
+        Where those are many, the list has what is known so far, and says that it is not whole.
+
         Raises:
             InterlockError: Temporal does not answer.
         """
-        async with self._looking:
-            waiting = await self._runs.waiting()
-            self.trouble = None
-            for kept in await self._ask([run for run in waiting if self._is_news(run)]):
-                self._keep(kept)
-            listed = {run.workflow_id for run in waiting}
-            for workflow_id in self._kept.keys() - listed:
-                del self._kept[workflow_id]
+        try:
+            async with self._looking:
+                await self._look()
+        finally:
+            async with self._turned:  # whoever waits for the first look may look themselves
+                self._turned.notify_all()
+
+    async def _look(self) -> None:
+        waiting = await self._runs.waiting()
+        self.trouble = None
+        for workflow_id in self._kept.keys() - {run.workflow_id for run in waiting}:
+            del self._kept[workflow_id]
+        news, silent = [run for run in waiting if self._is_news(run)], 0
+        for done in range(0, max(len(news), 1), _PART):
+            part = news[done : done + _PART]
+            silent += await self._ask(part)
             self._looked = True
+            if self.trouble is not _NOBODY:
+                self.trouble = _missing(len(news) - done - len(part), silent)
             await self._turn()
 
     async def look_at(self, workflow_id: str) -> None:
@@ -178,17 +201,18 @@ class Board:
         kept = self._kept.get(run.workflow_id)
         return kept is None or kept.run != run or kept.may_have_votes
 
-    async def _ask(self, waiting: Sequence[WaitingRun]) -> list[_Kept]:
+    async def _ask(self, waiting: Sequence[WaitingRun]) -> int:
+        """Ask some runs, keep their answers, and return how many do not say what they ask."""
         gate = asyncio.Semaphore(_AT_ONCE)
         silent: list[str] = []
 
-        async def ask(run: WaitingRun) -> _Kept | None:
+        async def ask(run: WaitingRun) -> None:
             async with gate:
-                if self.trouble is not None:  # no worker answers: the others would wait as long
-                    return None
+                if self.trouble is _NOBODY:  # no worker answers: the others would wait as long
+                    return
                 at = time.monotonic()
                 try:
-                    return _Kept(run, await self._requests(run.workflow_id), at)
+                    self._keep(_Kept(run, await self._requests(run.workflow_id), at))
                 except NoWorker:
                     self.trouble = _NOBODY
                 except (RunNotFound, RunFinished):
@@ -196,12 +220,9 @@ class Board:
                 except InterlockError as error:
                     silent.append(run.workflow_id)
                     _log.warning("run %r does not say what it asks: %s", run.workflow_id, error)
-            return None
 
-        found = await asyncio.gather(*map(ask, waiting))
-        if silent and self.trouble is None:
-            self.trouble = _missing(len(silent))
-        return [kept for kept in found if kept is not None]
+        await asyncio.gather(*map(ask, waiting))
+        return len(silent)
 
     async def _requests(self, workflow_id: str) -> tuple[OpenRequest, ...]:
         found = await self._runs.pending(workflow_id)
@@ -210,16 +231,20 @@ class Board:
     async def _turn(self) -> None:
         places = sorted(place for kept in self._kept.values() for place in kept.in_order)
         found = tuple(item for _, item in places)
-        if found != self._items:
-            async with self._turned:
+        async with self._turned:
+            if found != self._items:
                 self._items, self._version = found, self._version + 1
-                self._turned.notify_all()
+            self._turned.notify_all()
 
 
-def _missing(count: int) -> OperatorError:
+def _missing(unread: int, silent: int) -> OperatorError | None:
     """Return what everybody is told who reads a queue that is not whole; it names no run."""
+    if unread:
+        return OperatorError(f"{unread} of the runs that wait are not read yet. The list grows.")
+    if not silent:
+        return None
     return OperatorError(
-        f"{count} of the runs that wait {'does' if count == 1 else 'do'} not say for what, so the "
+        f"{silent} of the runs that wait {'does' if silent == 1 else 'do'} not say for what, so the "
         "list is not whole. The inbox's log names them; `interlock doctor` may tell why."
     )
 

@@ -183,6 +183,30 @@ async def test_a_closed_board_keeps_nobody_waiting(board: Board) -> None:
     assert await waiting == board.version
 
 
+async def test_of_many_runs_nobody_waits_for_the_last(board: Board, runs: FakeRuns) -> None:
+    """Who asks while the first look goes on gets what is known so far, and is told that it is part."""
+    for number in range(120):
+        runs.let_wait(f"run-{number}", _request(f"r{number}"))
+    runs.slow["run-110"] = asyncio.Event()
+    looking = asyncio.create_task(board.refresh())
+    await asyncio.sleep(0)
+    assert len(await board.items()) == 100
+    assert board.trouble is not None
+    assert "20 of the runs that wait are not read yet" in board.trouble.message
+    runs.slow["run-110"].set()
+    await looking
+    assert (len(await board.items()), board.trouble) == (120, None)
+
+
+async def test_who_waits_for_a_look_that_fails_is_told(board: Board, runs: FakeRuns) -> None:
+    """Both who looks and who waited for it, and the next one is told what there is."""
+    runs.down = TemporalUnreachable("no server")
+    found = await asyncio.gather(board.items(), board.items(), return_exceptions=True)
+    assert [type(item) for item in found] == [TemporalUnreachable] * 2
+    runs.down = None
+    assert await board.items() == ()
+
+
 async def test_what_was_decided_is_listed_no_more(board: Board, runs: FakeRuns) -> None:
     """At once, without a question to its run; what that asks next comes with the next look."""
     runs.let_wait("one", _request("a"), _request("b"))
