@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from stat import S_IRWXO
 
 import interlock
 from interlock.agents.loading import load_runtime, load_workflows
 from interlock.cli import services
 from interlock.cli.channels import channels
 from interlock.cli.findings import Finding, fail, failed, ok, warn
+from interlock.cli.output import program
 from interlock.cli.production import profile
 from interlock.cli.signing_in import signing_in
 from interlock.connection import data_folder
@@ -185,7 +187,7 @@ async def _embedder(settings: Settings) -> list[Finding]:
 
 
 async def _approvals(settings: Settings) -> list[Finding]:
-    return [_signatures(settings), _policy(settings)]
+    return [_signatures(settings), *_key_file(settings), _policy(settings)]
 
 
 def _signatures(settings: Settings) -> Finding:
@@ -205,6 +207,21 @@ def _signatures(settings: Settings) -> Finding:
         "Set approvals.require_signature to true, or keep the server within reach of reviewers "
         "only.",
     )
+
+
+def _key_file(settings: Settings) -> list[Finding]:
+    """Warn of a signing key that others on this machine can read: they could sign for everybody."""
+    named = settings.approvals.signing_key_file
+    path = settings.project_dir / named if named else None
+    if path is None or not path.is_file() or not path.stat().st_mode & S_IRWXO:
+        return []
+    return [
+        warn(
+            "signing key",
+            f"others on this machine may read {str(path)!r}, and could sign decisions for everybody.",
+            f"Let only the inbox's user read it (chmod 600), or make another: `{program()} keys new`.",
+        )
+    ]
 
 
 def _policy(settings: Settings) -> Finding:

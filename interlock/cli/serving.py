@@ -53,7 +53,7 @@ async def serve_all(out: Output, *, port: int | None, ui: bool, worker: bool, in
         here = _at(settings, server.address)
         client = await connect(here, runtime=metrics_runtime(settings) if worker else None)
         if worker:
-            await stack.enter_async_context(_worker(out, here, client))
+            await stack.enter_async_context(_worker(out, _deployment(out, here), client))
         told: dict[str, object] = {"address": server.address, "ui": server.ui, "worker": worker}
         if address is not None:
             told |= await stack.enter_async_context(_inbox(here, client, address))
@@ -64,14 +64,16 @@ async def serve_worker(out: Output) -> None:
     """Run a worker until SIGINT or SIGTERM.
 
     Raises:
+        ConfigError: the deployment is not whole: a setting, a key, an agent or a tool is wrong.
         TemporalUnreachable: the deployment's server does not answer.
         StoreLocked: another process owns the embedded memory.
     """
     settings = load_settings()
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(signals())
+        app = _deployment(out, settings)
         client = await connect(settings, runtime=metrics_runtime(settings))
-        await stack.enter_async_context(_worker(out, settings, client))
+        await stack.enter_async_context(_worker(out, app, client))
         address = client.service_client.config.target_host
         await _ready(out, stop, {"status": "ready", "address": address, "worker": True})
 
@@ -89,16 +91,19 @@ async def _ready(out: Output, stop: Stop, told: dict[str, object]) -> None:
     out.note("stopping: what runs now is finished, the rest waits for the next start.")
 
 
-@asynccontextmanager
-async def _worker(out: Output, settings: Settings, client: Client) -> AsyncIterator[None]:
-    """Run workers; the context begins when the server has seen them poll."""
+def _deployment(out: Output, settings: Settings) -> App:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with out.working("opening the deployment"):
-        app = App(settings)
+        return App(settings)
+
+
+@asynccontextmanager
+async def _worker(out: Output, app: App, client: Client) -> AsyncIterator[None]:
+    """Run workers; the context begins when the server has seen them poll."""
     async with app:
         await fill_if_empty(out, app)
         async with running_workers(app, client):
-            await _polled(Runs(settings, client))
+            await _polled(Runs(app.settings, client))
             keep_what_is_loaded()
             yield
 

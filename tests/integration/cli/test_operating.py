@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from interlock.cli.output import Output
-from interlock.cli.serving import serve_all
-from interlock.errors import StoreLocked
+from interlock.cli.serving import serve_all, serve_worker
+from interlock.errors import ConfigError, StoreLocked
 from interlock.runs import client as runs
 
 
@@ -30,6 +30,17 @@ async def test_a_second_up_on_one_folder_is_refused(
     monkeypatch.chdir(deployment.folder)
     with pytest.raises(StoreLocked, match="another `interlock up`"):
         await serve_all(Output(as_json=True), port=None, ui=False, worker=True, inbox=False)
+
+
+async def test_a_worker_misses_its_parts_before_it_asks_for_a_server(
+    deployment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong here is said before what may be wrong elsewhere."""
+    monkeypatch.chdir(deployment.folder)
+    monkeypatch.setenv("INTERLOCK_AGENTS", '["nowhere:agent"]')
+    monkeypatch.setenv("INTERLOCK_TEMPORAL__ADDRESS", "127.0.0.1:1")
+    with pytest.raises(ConfigError, match="nowhere"):
+        await serve_worker(Output(as_json=True))
 
 
 def test_doctor_finds_a_healthy_deployment(deployment: Any, answer: Any) -> None:

@@ -27,11 +27,10 @@ def settings(key: dict[str, Any], **approvals: Any) -> Settings:
     return Settings(approvals={"keys": keys, **approvals})
 
 
-def finding(interlock: Any) -> dict[str, Any]:
-    """What `doctor` says of decisions."""
+def finding(interlock: Any, name: str = "decisions") -> Any:
+    """What `doctor` says of something, or None."""
     checks = json.loads(interlock("doctor", "--json").stdout)["checks"]
-    found: dict[str, Any] = next(item for item in checks if item["name"] == "decisions")
-    return found
+    return next((item for item in checks if item["name"] == name), None)
 
 
 def test_a_new_key_signs_for_whoever_knows_its_public_part(interlock: Any, tmp_path: Path) -> None:
@@ -119,5 +118,9 @@ def test_doctor_warns_while_unsigned_decisions_count(interlock: Any, tmp_path: P
         "ok",
         "only signed ones count; 1 key(s) are known.",
     )
+    assert finding(interlock, "signing key") is None
+    (tmp_path / "my.key").chmod(0o644)
+    found = finding(interlock, "signing key")
+    assert (found["state"], "others on this machine may read" in found["message"]) == ("warn", True)
     file.write_text(f'{on}public = "AAAA"\n', encoding="utf-8")
     assert finding(interlock)["state"] == "fail"
