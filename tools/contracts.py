@@ -101,6 +101,8 @@ async def order_lookup(order_id: OrderId) -> Order:
     dependency=PAYMENTS,
     breaker=PAYMENTS_BREAKER,
     while_open="wait",
+    amount="amount",
+    undo="No service takes a refund back: the customer would have to be asked to pay again.",
     runs="tools.service.payments:refund",
     reconcile="tools.service.payments:find_refund",
 )
@@ -115,6 +117,7 @@ async def refund(order_id: OrderId, amount: Euros, reason: Reason) -> Refund:
     attempts=3,
     dependency=CRM,
     while_open="wait",
+    undo="Cancel the replacement in the CRM before it is dispatched.",
     runs="tools.service.fulfilment:replacement_order",
     reconcile="tools.service.fulfilment:find_replacement",
 )
@@ -131,6 +134,7 @@ async def replacement_order(
     attempts=3,
     dependency=CRM,
     while_open="wait",
+    undo="Change the address back before the order is dispatched.",
     runs="tools.service.fulfilment:address_change",
 )
 async def address_change(

@@ -27,6 +27,7 @@ from tools.results import Refund
     dependency=PAYMENTS,
     breaker=PAYMENTS_BREAKER,
     while_open="wait",
+    amount="amount",
     runs="tools.service.payments:refund",
 )
 async def refund_blind(order_id: OrderId, amount: Euros, reason: Reason) -> Refund:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -127,6 +128,10 @@ class ApprovalRequest(BaseModel):
     """Approvals that count so far, while more are needed."""
     spans: tuple[Span, ...] = ()
     """Where text from outside reached the arguments, when the policy judges by labels."""
+    amount: Decimal | None = Field(default=None, exclude_if=lambda amount: amount is None)
+    """How much the call is about, where its tool says which argument that is."""
+    undo: str = Field(default="", exclude_if=lambda text: not text)
+    """How a person takes it back, where its tool says."""
 
     def at(self, now: datetime) -> int:
         """Return which of the tiers is asked at a time; the last one when all are over."""

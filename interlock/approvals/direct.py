@@ -35,6 +35,7 @@ from interlock.errors import (
     ToolUnavailable,
     UnknownTool,
 )
+from interlock.tools.amounts import amount_of
 from interlock.tools.contract import (
     Ask,
     AskedAction,
@@ -178,6 +179,8 @@ class DirectTools:
             on_timeout=verdict.ask.on_timeout if verdict.ask else "deny",
             lineage=self._context.lineage,
             tiers=tiers,
+            amount=amount_of(tool.contract, arguments),
+            undo=tool.contract.undo,
         )
 
     def _decide(

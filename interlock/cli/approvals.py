@@ -11,6 +11,8 @@ from interlock.cli.options import As, Json, Limit, Page
 from interlock.cli.output import Output, program
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from rich.console import RenderableType
 
     from interlock.runs.asked import RequestFilter
@@ -36,6 +38,9 @@ def approvals(
         Literal["low", "medium", "high"] | None, typer.Option("--risk", help="Only of this risk.")
     ] = None,
     tool: Annotated[str, typer.Option("--tool", help="Only calls of this tool.")] = "",
+    at_least: Annotated[
+        str, typer.Option("--at-least", metavar="AMOUNT", help="Only of this amount or more.")
+    ] = "",
     subject: As = "",
     limit: Limit = 20,
     page: Page = 1,
@@ -48,8 +53,8 @@ def approvals(
     from interlock.runs.asked import RequestFilter
     from interlock.tools.contract import Risk
 
-    risks = Risk(risk) if risk else None
-    where = RequestFilter(tenant=tenant, risk=risks, tool=tool, mine=mine)
+    risks, amount = Risk(risk) if risk else None, _amount(at_least)
+    where = RequestFilter(tenant=tenant, risk=risks, tool=tool, at_least=amount, mine=mine)
     asyncio.run(_list(Output(as_json), run, where, subject, limit, page))
 
 
@@ -86,6 +91,22 @@ async def _list(
         *more,
         f"Decide with `{program()} approve REQUEST_ID`, or edit, reject, respond, resolve.",
     )
+
+
+def _amount(text: str) -> Decimal | None:
+    from decimal import Decimal, InvalidOperation
+
+    from interlock.errors import BadInput
+
+    if not text:
+        return None
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("nan")
+    if not found.is_finite():
+        raise BadInput(f"--at-least {text!r} is no amount. Write a number, for example 49.90.")
+    return found
 
 
 def _nothing(waiting: int, found: int) -> str:

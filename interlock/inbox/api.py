@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
@@ -58,6 +59,9 @@ Sending = Annotated[
     ),
 ]
 Name = Annotated[str, Query(max_length=200)]
+Amount = Annotated[
+    Decimal, Query(ge=0, description="Only calls about this amount or more, as their tools count.")
+]
 
 
 def request_filter(
@@ -65,10 +69,13 @@ def request_filter(
     risk: Risk | None = None,
     tool: Name = "",
     agent: Name = "",
+    at_least: Amount | None = None,
     mine: bool = False,
 ) -> RequestFilter:
     """Return the conditions of a query string."""
-    return RequestFilter(tenant=tenant, risk=risk, tool=tool, agent=agent, mine=mine)
+    return RequestFilter(
+        tenant=tenant, risk=risk, tool=tool, agent=agent, at_least=at_least, mine=mine
+    )
 
 
 Where = Annotated[RequestFilter, Depends(request_filter)]

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,11 @@ def labels(spans: Iterable[Span], argument: str = "") -> list[str]:
     return sorted(found)
 
 
+def amount(value: Decimal) -> str:
+    """Return how much something is about, in groups of three digits."""
+    return f"{value:,f}"
+
+
 def clock(when: datetime) -> str:
     """Return a time as it stands in tables: UTC, to the minute."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
@@ -122,6 +128,7 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "age": age,
+        "amount": amount,
         "brief": brief,
         "clock": clock,
         "exact": exact,

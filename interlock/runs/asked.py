@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,6 +22,8 @@ class RequestFilter(BaseModel):
     risk: Risk | None = None
     tool: str = ""
     agent: str = ""
+    at_least: Decimal | None = None
+    """Only calls about this amount or more, where their tool says which argument that is."""
     mine: bool = False
     """Only what waits for whoever asks."""
 
@@ -36,6 +39,7 @@ class RequestFilter(BaseModel):
             and self.tool in ("", request.tool)
             and self.agent in ("", request.agent)
             and self.risk in (None, request.risk)
+            and (self.at_least is None or (request.amount or 0) >= self.at_least)
             and (not self.mine or any(one and is_wanted(one, request) for one in standings))
         )
 

@@ -115,6 +115,10 @@ class ToolContract(BaseModel):
     """READ or PURE, without limits, under a second and free of secrets: runs as a local activity."""
     labels: Labels = Field(default=(), exclude_if=lambda labels: not labels)
     """Labels of its results: they hold text that others wrote. None: it is the deployment's own."""
+    amount: str = Field(default="", max_length=200, exclude_if=lambda path: not path)
+    """Path of the argument that says how much a call is about, which reviewers filter by."""
+    undo: str = Field(default="", max_length=500, exclude_if=lambda text: not text)
+    """How a person takes it back, for reviewers; empty: nobody has said."""
 
     @property
     def version(self) -> str:

@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool, ToolException
 from pydantic import ValidationError
 
 from interlock.errors import ConfigError, ToolFailed
+from interlock.tools.amounts import is_number
 from interlock.tools.contract import STOCK_LABEL, Breaker, Cache, Effect, Risk, ToolContract
 from interlock.tools.definition import (
     Function,
@@ -47,6 +48,8 @@ def tool(
     while_open: Literal["fail", "wait"] = ...,
     cache: Cache | None = ...,
     labels: str | Sequence[str] | None = ...,
+    amount: str = ...,
+    undo: str = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -69,6 +72,8 @@ def tool(
     while_open: Literal["fail", "wait"] = ...,
     cache: Cache | None = ...,
     labels: str | Sequence[str] | None = ...,
+    amount: str = ...,
+    undo: str = ...,
     local: bool | None = ...,
     runs: str | None = ...,
     reconcile: Function | str | None = ...,
@@ -92,6 +97,8 @@ def tool(
     while_open: Literal["fail", "wait"] = "fail",
     cache: Cache | None = None,
     labels: str | Sequence[str] | None = None,
+    amount: str = "",
+    undo: str = "",
     local: bool | None = None,
     runs: str | None = None,
     reconcile: Function | str | None = None,
@@ -129,6 +136,9 @@ def tool(
             with arguments that have such text. Default: none for a function, as most read what is
             the deployment's own (a field that customers fill in is not); 'stock' for a stock tool
             that is not PURE, one of an MCP server, say.
+        amount: The argument that says how much a call is about, as a path such as 'payment.amount':
+            reviewers see it in their list and filter by it.
+        undo: How a person takes the effect back, in a sentence that reviewers read.
         local: Run as a local activity. Default: only PURE tools without throttle and concurrency.
         runs: 'module:attribute' of the implementation, loaded in the worker only; the decorated
             function then has nothing but a docstring.
@@ -154,6 +164,8 @@ def tool(
         while_open=while_open,
         cache=cache,
         labels=labels,
+        amount=amount,
+        undo=undo,
         local=local,
         runs=runs,
         reconcile=reconcile,
@@ -178,6 +190,8 @@ class _Terms:
     while_open: Literal["fail", "wait"]
     cache: Cache | None
     labels: str | Sequence[str] | None
+    amount: str
+    undo: str
     local: bool | None
     runs: str | None
     reconcile: Function | str | None
@@ -238,6 +252,8 @@ class _Terms:
                 reconciles=self.reconcile is not None,
                 local=local,
                 labels=tuple([self.labels] if isinstance(self.labels, str) else self.labels or ()),
+                amount=self.amount,
+                undo=self.undo,
             )
         except ValidationError as error:
             wrong = " ".join(
@@ -256,6 +272,10 @@ def _check_contract(contract: ToolContract, result: ResultForm) -> None:
         raise misuse(name, "while_open='wait' needs a `dependency`, and an activity to wait in.")
     if contract.cache is not None and effect.changes_world:
         raise misuse(name, f"cache is for PURE and READ; {effect} has to be made and not answered.")
+    if contract.amount and not is_number(contract.parameters, contract.amount):
+        raise misuse(name, f"amount={contract.amount!r} is no argument that is a number.")
+    if contract.undo and not effect.changes_world:
+        raise misuse(name, f"{effect} changes nothing, so there is nothing to undo.")
     if contract.reconciles and not effect.changes_world:
         raise misuse(name, f"{effect} changes nothing, so there is nothing to reconcile.")
     if contract.reconciles and result.is_none:

@@ -16,7 +16,8 @@ from interlock.approvals.grants import grant_of
 from interlock.approvals.tiers import asked_tiers
 from interlock.canonical import digest as digest_of
 from interlock.errors import ApprovalExpired
-from interlock.tools.contract import Ask, Grant, Risk, Span, Verdict
+from interlock.tools.amounts import amount_of
+from interlock.tools.contract import Ask, Grant, Risk, Span, ToolContract, Verdict
 from interlock.workflows.reminding import remind
 from interlock.workflows.run import Run
 from interlock.workflows.search import RISK, STATUS
@@ -52,6 +53,7 @@ class Gate:
         payload: Any = None,
         terms: Ask | None = None,
         spans: tuple[Span, ...] = (),
+        contract: ToolContract | None = None,
     ) -> ApprovalRequest:
         """Make a request that waits for as long as its terms say, or else those of the run.
 
@@ -81,6 +83,8 @@ class Gate:
             barred=self._run.barred,
             tiers=tiers,
             spans=spans,
+            amount=amount_of(contract, arguments or {}) if contract else None,
+            undo=contract.undo if contract else "",
         )
 
     def _free_id(self, stem: str) -> str:

@@ -150,6 +150,7 @@ class Review:
             arguments=action.arguments,
             terms=action.terms,
             spans=action.spans,
+            contract=action.tool.contract if action.tool else None,
         )
 
     async def _ruled(

@@ -217,6 +217,7 @@ class ToolDoor:
             tool=call.tool,
             arguments=call.arguments,
             payload=outcome.known,
+            contract=tool.contract,
         )
         try:
             ruling = await self._gate.ask(request)

@@ -180,6 +180,8 @@ def test_requests_are_listed_by_what_they_are_and_for_whom(
     assert run_id in listed("--mine", "--as", "noor")
     answer("delegate", "--end", given["id"], "--as", "ann")
     assert run_id not in listed("--mine", "--as", "noor")
+    assert run_id not in listed("--at-least", "1"), "its tool names no amount"
+    assert refusal("approvals", "--at-least", "much") == (1, "BAD_INPUT")
     assert refusal("approvals", "--mine", "--as", "eve") == (1, "BAD_INPUT")
     said = interlock("approvals", run_id, "--risk", "low").stdout
     assert said == "Nothing of this kind: 1 wait in all.\n"

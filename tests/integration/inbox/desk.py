@@ -28,7 +28,13 @@ class Refund(BaseModel):
     note: str = Field(default="", description="What the customer is told.")
 
 
-@tool(effect=Effect.EXTERNAL, risk=Risk.HIGH, timeout_seconds=3)
+@tool(
+    effect=Effect.EXTERNAL,
+    risk=Risk.HIGH,
+    timeout_seconds=3,
+    amount="payment.amount",
+    undo="Charge the customer again.",
+)
 async def refund(payment: Refund) -> str:
     """Pay an amount back to a customer."""
     PAID[payment.order].append(payment.amount)

@@ -27,6 +27,11 @@ async def test_a_request_is_listed_read_and_approved(env: WorkerEnv, ask: Ask, c
     assert mine["arguments"] == {"payment": {"order": "o-approve", "amount": 41, "note": "Sorry!"}}
     assert (mine["effect"], mine["risk"], mine["may_decide"]) == ("EXTERNAL", "high", True)
 
+    assert (mine["amount"], mine["undo"]) == ("41", "Charge the customer again.")
+    for least, is_listed in ((41, True), ("41.5", False)):
+        found = (await ada.get("/api/v1/requests", params={"at_least": least})).json()["requests"]
+        assert (mine in found) is is_listed
+
     read = (await ada.get(f"/api/v1/requests/{mine['key']}")).json()
     assert read == mine
 

@@ -76,8 +76,19 @@ async def test_a_request_is_found_in_the_queue_and_approved(
         browser, "/?risk=high&tool=&mine=true"
     )
     assert request["key"] not in await _page(browser, "/?risk=low")
+    assert request["key"] in await _page(browser, "/?at_least=23&risk=")
+    assert request["key"] not in await _page(browser, "/?at_least=23.01")
+    assert "this filter is not one" in (await browser.get("/?at_least=much")).text
     page = await _page(browser, f"/requests/{request['key']}")
-    for shown in ("o-page", "23", "We are sorry.", "EXTERNAL", request["digest"][:12], handle.id):
+    for shown in (
+        "o-page",
+        "23",
+        "We are sorry.",
+        "EXTERNAL",
+        "Charge the customer again.",
+        request["digest"][:12],
+        handle.id,
+    ):
         assert shown in page
     assert '<g class="node lit">' in page
     fields = Form(page, "decision").fields

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -32,6 +33,8 @@ def asked(minutes: int = 0) -> tuple[AskedTier, ...]:
         ({"tenant": "default", "risk": "high", "tool": "refund"}, True),
         ({"tenant": "north"}, False),
         ({"risk": "low"}, False),
+        ({"at_least": 40}, True),
+        ({"at_least": "40.01"}, False),
         ({"tool": "pay"}, False),
         ({"tool": "pay", "risk": "high"}, False),
     ],
@@ -39,7 +42,13 @@ def asked(minutes: int = 0) -> tuple[AskedTier, ...]:
 def test_all_conditions_hold(conditions: dict[str, Any], is_listed: bool) -> None:
     """One that is not given does not filter."""
     where = RequestFilter.model_validate(conditions)
-    assert where.fits(request(tiers=asked()), None) is is_listed
+    assert where.fits(request(tiers=asked(), amount="40.00"), None) is is_listed
+
+
+def test_what_has_no_amount_is_about_none() -> None:
+    """It is listed where every amount is."""
+    assert RequestFilter(at_least=Decimal(0)).fits(request(), None)
+    assert not RequestFilter(at_least=Decimal(1)).fits(request(), None)
 
 
 @pytest.mark.parametrize(
