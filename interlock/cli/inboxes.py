@@ -11,6 +11,7 @@ from interlock.app import database_url
 from interlock.approvals.people import Person
 from interlock.audit.credentials import SqlCredentials
 from interlock.audit.database import Database
+from interlock.cli.logs import log_warnings
 from interlock.cli.output import Output, table
 from interlock.cli.requests import reviewer_name
 from interlock.cli.signals import signals
@@ -42,6 +43,7 @@ async def serve(out: Output, subject: str) -> None:
     """
     async with AsyncExitStack() as stack:
         stop = stack.enter_context(signals())
+        log_warnings()
         settings = load_settings()
         address = stack.enter_context(taken_address(settings))
         runs = Runs(settings, await connect(settings))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +16,7 @@ from temporalio.client import Client
 
 from interlock.app import App
 from interlock.cli.knowledge import fill_if_empty
+from interlock.cli.logs import log_warnings
 from interlock.cli.output import Output
 from interlock.cli.requests import reviewer_name
 from interlock.cli.signals import Stop, signals
@@ -92,7 +92,7 @@ async def _ready(out: Output, stop: Stop, told: dict[str, object]) -> None:
 
 
 def _deployment(out: Output, settings: Settings) -> App:
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_warnings()
     with out.working("opening the deployment"):
         return App(settings)
 

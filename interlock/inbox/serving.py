@@ -129,6 +129,7 @@ def _config(inbox: Inbox, settings: InboxSettings) -> uvicorn.Config:
     return uvicorn.Config(
         application(inbox),
         access_log=False,  # addresses may hold a link's secret
+        log_config=None,  # its words go where those of the process go
         log_level="warning",
         server_header=False,
         proxy_headers=settings.public_url is not None,
