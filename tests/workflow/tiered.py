@@ -29,6 +29,14 @@ GRID: list[Terms] = list(
 )
 
 
+QUICK = [
+    Terms(2, 2, 6, "allow", 0),
+    Terms(2, 2, 6, "deny", 0),
+    Terms(1, 1, 18, "deny", 16),
+]
+"""For a server that lives by a real clock. Their numbers follow those of the grid."""
+
+
 class Tiered:
     """Asks on the terms of the combination that the amount is the number of."""
 
@@ -42,7 +50,7 @@ class Tiered:
         facts: Facts | None = None,
     ) -> Verdict:
         """Ask."""
-        ask = _ask(GRID[arguments.get("amount", 0)])
+        ask = _ask([*GRID, *QUICK][arguments.get("amount", 0)])
         return Verdict(outcome="ask", reason="It is.", risk=risk, policy=self.version, ask=ask)
 
 
