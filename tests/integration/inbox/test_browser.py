@@ -81,6 +81,7 @@ async def test_a_reviewer_decides_with_the_keyboard_alone(
             await page.keyboard.press("j")
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", name="What exactly")).to_be_visible()
+        await page.wait_for_load_state()  # keys before the page's script are lost
         await _shot(page, "request")
         await page.keyboard.press("e")
         await page.keyboard.press("Tab")
