@@ -199,7 +199,9 @@ class Board:
 
     def _is_news(self, run: WaitingRun) -> bool:
         kept = self._kept.get(run.workflow_id)
-        return kept is None or kept.run != run or kept.may_have_votes
+        if kept is None or kept.may_have_votes:
+            return True
+        return kept.run is not run and kept.run != run
 
     async def _ask(self, waiting: Sequence[WaitingRun]) -> int:
         """Ask some runs, keep their answers, and return how many do not say what they ask."""

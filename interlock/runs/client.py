@@ -24,6 +24,7 @@ from interlock.payloads import put_back
 from interlock.runs.contract import OpenRequest, RunPage, RunSummary, WaitingRun, summary_of
 from interlock.runs.filters import RunFilter
 from interlock.runs.meaning import explained, has_ended
+from interlock.runs.waiting import WaitingRuns
 from interlock.settings import Settings, load_settings
 from interlock.workflows.calls import WORKFLOW_QUEUE
 from interlock.workflows.contract import MessageAnswer, PendingApprovals, RejudgeAnswer
@@ -34,8 +35,6 @@ _PATIENCE = timedelta(seconds=10)
 _AT_ONCE = 10
 """Queries made at the same time."""
 
-_WAITING_PAGE = 200
-
 
 class Runs:
     """The runs of one deployment."""
@@ -43,6 +42,7 @@ class Runs:
     def __init__(self, settings: Settings, client: Client) -> None:
         self.settings = settings
         self.client = client
+        self._waiting = WaitingRuns(client)
 
     @classmethod
     async def connect(cls) -> Runs:
@@ -134,18 +134,8 @@ class Runs:
 
     async def waiting(self) -> list[WaitingRun]:
         """Return the runs that wait for a decision, without asking any of them."""
-        found = self.client.list_workflows(
-            RunFilter(status="waiting").query(), page_size=_WAITING_PAGE
-        )
         with explained():
-            return [
-                WaitingRun(
-                    workflow_id=execution.id,
-                    run_id=execution.run_id,
-                    pending=tuple(await execution.memo_value("pending", ())),
-                )
-                async for execution in found
-            ]
+            return await self._waiting.all()
 
     async def open_requests(self) -> list[OpenRequest]:
         """Return the requests of all runs that wait for a decision, oldest first."""
