@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from operator import itemgetter
 
 from interlock.errors import (
     InterlockError,
@@ -25,12 +26,6 @@ from interlock.runs.contract import OpenRequest, WaitingRun
 
 _AT_ONCE = 10
 """Runs that are asked at the same time."""
-
-_SHARE = 3
-"""Rests for each look of the same length: of a long list, Temporal has three quarters for others."""
-
-_LONGEST_REST = 10.0
-"""Seconds: after a look that was long since many runs were new, others are not kept waiting."""
 
 _PART = 100
 """Runs that are asked before the list is told of them: of thousands, nobody waits for the last."""
@@ -54,11 +49,6 @@ class _Kept:
     at: float
     """When it was asked."""
 
-    @cached_property
-    def in_order(self) -> tuple[tuple[Order, OpenRequest], ...]:
-        """Its requests with their places in the list, which are asked for at each change of it."""
-        return tuple((in_order(item), item) for item in self.requests)
-
     @property
     def may_have_votes(self) -> bool:
         """Whether some may have approved since: that shows in no memo."""
@@ -78,6 +68,7 @@ class Board:
         self._runs = runs
         self._rest = refresh_seconds
         self._kept: dict[str, _Kept] = {}
+        self._places: list[tuple[Order, OpenRequest]] = []
         self._items: tuple[OpenRequest, ...] = ()
         self._version = 0
         self._turned = asyncio.Condition()
@@ -119,13 +110,12 @@ class Board:
     async def follow(self) -> None:
         """Look again and again, for ever."""
         while True:
-            began = time.monotonic()
             try:
                 await self.refresh()
             except InterlockError as error:
                 self.trouble = error
                 _log.warning("the queue was not read: %s", error.message)
-            await asyncio.sleep(rest_after(time.monotonic() - began, self._rest))
+            await asyncio.sleep(self._rest)
 
     async def refresh(self) -> None:
         """Look once, and ask the runs whose open requests have changed.
@@ -146,7 +136,7 @@ class Board:
         waiting = await self._runs.waiting()
         self.trouble = None
         for workflow_id in self._kept.keys() - {run.workflow_id for run in waiting}:
-            del self._kept[workflow_id]
+            self._forget(workflow_id)
         news, silent = [run for run in waiting if self._is_news(run)], 0
         for done in range(0, max(len(news), 1), _PART):
             part = news[done : done + _PART]
@@ -176,14 +166,27 @@ class Board:
         known = self._kept.get(workflow_id)
         if known is not None:
             rest = tuple(item for item in known.requests if item.request.id != request_id)
-            self._kept[workflow_id] = replace(known, requests=rest, at=time.monotonic())
+            self._keep(replace(known, requests=rest, at=time.monotonic()))
             await self._turn()
 
     def _keep(self, kept: _Kept) -> None:
         """Keep what a run said, unless it said something later: two may ask at the same time."""
         known = self._kept.get(kept.run.workflow_id)
         if known is None or known.at <= kept.at:
+            self._forget(kept.run.workflow_id)
             self._kept[kept.run.workflow_id] = kept
+            for item in kept.requests:
+                self._places.insert(self._place(item), (in_order(item), item))
+
+    def _forget(self, workflow_id: str) -> None:
+        """Forget what a run said, if it ever said something."""
+        known = self._kept.pop(workflow_id, None)
+        for item in known.requests if known else ():
+            del self._places[self._place(item)]
+
+    def _place(self, item: OpenRequest) -> int:
+        """Return where a request is in the list, or has to be: thousands are not sorted for one."""
+        return bisect_left(self._places, in_order(item), key=itemgetter(0))
 
     async def changed(self, since: int) -> int:
         """Wait until the board has changed since a version or closes; return the version now."""
@@ -231,8 +234,7 @@ class Board:
         return tuple(OpenRequest(workflow_id=workflow_id, request=request) for request in found)
 
     async def _turn(self) -> None:
-        places = sorted(place for kept in self._kept.values() for place in kept.in_order)
-        found = tuple(item for _, item in places)
+        found = tuple(item for _, item in self._places)
         async with self._turned:
             if found != self._items:
                 self._items, self._version = found, self._version + 1
@@ -249,11 +251,6 @@ def _missing(unread: int, silent: int) -> OperatorError | None:
         f"{silent} of the runs that wait {'does' if silent == 1 else 'do'} not say for what, so the "
         "list is not whole. The inbox's log names them; `interlock doctor` may tell why."
     )
-
-
-def rest_after(seconds: float, least: float) -> float:
-    """Return how many seconds to rest after a look that took `seconds`, `least` or more."""
-    return max(least, min(_SHARE * seconds, _LONGEST_REST))
 
 
 def in_order(item: OpenRequest) -> Order:

@@ -8,6 +8,20 @@ const form = document.getElementById("decision");
 // The queue, read anew whenever the inbox says that it has changed.
 
 let reads = 0;
+let released = null; // what is replaced between press and release is never clicked
+let letGo = null;
+
+function press() {
+  released ??= new Promise((resolve) => (letGo = resolve));
+}
+
+function release() {
+  setTimeout(() => {
+    // after the click that this makes
+    released = null;
+    letGo?.();
+  });
+}
 
 async function readQueue() {
   const mine = ++reads;
@@ -17,14 +31,14 @@ async function readQueue() {
   const answer = await fetch(address, { credentials: "same-origin" }).catch(() => null);
   if (!answer || answer.redirected || !answer.ok) return; // a stream that opens again reads again
   const read = new DOMParser().parseFromString(await answer.text(), "text/html");
+  await released;
   if (mine !== reads) return; // a later one is on its way
   const chosen = new Set([...queue.querySelectorAll("input[name=chosen]:checked")].map((box) => box.value));
-  const comment = queue.querySelector("input[name=comment]")?.value ?? "";
-  const focused = place(document.activeElement);
+  const focused = place(document.activeElement); // before it is moved, which takes the focus from it
+  const comment = queue.querySelector("input[name=comment]");
+  if (comment) read.querySelector("input[name=comment]")?.replaceWith(comment); // with its caret
   queue.replaceChildren(...read.body.childNodes);
   for (const box of queue.querySelectorAll("input[name=chosen]")) box.checked = chosen.has(box.value);
-  const field = queue.querySelector("input[name=comment]");
-  if (field) field.value = comment;
   if (focused) queue.querySelector(focused)?.focus({ preventScroll: true });
   document.getElementById("count").textContent = queue.querySelector("[data-total]").dataset.total;
   countDown();
@@ -49,6 +63,8 @@ if (queue) {
   });
   events.addEventListener("error", () => (silent.hidden = ++misses < 2));
   addEventListener("pagehide", () => events.close());
+  for (const begin of ["pointerdown", "keydown"]) queue.addEventListener(begin, press);
+  for (const end of ["pointerup", "pointercancel", "keyup", "blur"]) addEventListener(end, release);
 }
 
 // Deadlines, by the server's clock.

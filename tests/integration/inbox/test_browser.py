@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, Response, expect
 
 from interlock.approvals.people import Person
 from interlock.inbox.services import Inbox
@@ -103,6 +104,42 @@ async def test_a_reviewer_decides_with_the_keyboard_alone(
         await page.goto(f"{inbox.origin}/runs/{handle.id}")
         await expect(page.get_by_text("edit by ada: Shipping is not refunded.")).to_be_visible()
         await _shot(page, "run")
+
+
+async def test_a_press_is_a_click_though_the_queue_changes_before_the_release(
+    inbox: Inbox, ask: Ask, browser: Browser
+):
+    """The list is not exchanged under a finger; a comment half written keeps its caret."""
+    async with await browser.new_context() as context:
+        page = await _signed_in(inbox, context)
+        _, request = await ask(order="o-press", amount=10)
+        item = page.locator(f'[data-key="{request["key"]}"]')
+        comment = page.get_by_label("Comment")
+        await comment.fill("Not yet")
+        await comment.press("Home")
+        await _ask_another(page, ask, "o-press-1")
+        await expect(page.locator(".args", has_text="o-press-1")).to_be_visible()
+        await page.keyboard.type("Please: ")
+        await expect(comment).to_have_value("Please: Not yet")
+        await expect(page.locator(".item")).to_have_count(2)  # those of other tests have left
+        await item.locator("a.what").hover()
+        await page.mouse.down()
+        await _ask_another(page, ask, "o-press-2")
+        await page.mouse.up()
+        await expect(page.get_by_role("heading", name="What exactly")).to_be_visible()
+
+
+async def _ask_another(page: Page, ask: Ask, order: str) -> None:
+    """Let another run ask, until the page has read a queue with its request."""
+    answers: asyncio.Queue[Response] = asyncio.Queue()
+    page.on("response", answers.put_nowait)
+    await ask(order=order, amount=20)
+    while True:
+        answer = await answers.get()
+        if "part=true" in answer.url and order in await answer.text():
+            break
+    page.remove_listener("response", answers.put_nowait)
+    await page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")
 
 
 async def test_a_reviewer_clears_several_with_the_mouse(

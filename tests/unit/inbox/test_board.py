@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from interlock.approvals.contract import ApprovalRequest
 from interlock.errors import InterlockError, NoWorker, RunFinished, TemporalUnreachable
-from interlock.inbox.board import Board, rest_after
+from interlock.inbox.board import Board, in_order
 from interlock.runs.contract import WaitingRun
 from interlock.tools.contract import Risk
 
@@ -169,12 +170,6 @@ async def test_a_server_that_is_away_is_asked_again(board: Board, runs: FakeRuns
     await asyncio.wait([following])
 
 
-@pytest.mark.parametrize(("took", "rests"), [(0.0, 0.5), (0.1, 0.5), (1.0, 3.0), (60.0, 10.0)])
-def test_a_long_look_leaves_the_server_time_for_others(took: float, rests: float) -> None:
-    """And yet nobody waits for minutes to see what is new, after a look at thousands of runs."""
-    assert rest_after(took, 0.5) == rests
-
-
 async def test_a_closed_board_keeps_nobody_waiting(board: Board) -> None:
     """Open streams end when the inbox stops."""
     waiting = asyncio.create_task(board.changed(board.version))
@@ -236,3 +231,29 @@ async def test_a_list_that_is_not_whole_says_so(board: Board, runs: FakeRuns) ->
     await board.refresh()
     assert await _names(board) == ["r1", "r2"]
     assert board.trouble is None
+
+
+def _asked(runs: FakeRuns, workflow_id: str) -> tuple[ApprovalRequest, ...]:
+    answer = runs.answers[workflow_id]
+    assert not isinstance(answer, InterlockError)
+    return answer
+
+
+async def test_of_many_requests_each_has_its_place(board: Board, runs: FakeRuns) -> None:
+    """What expires first comes first, whatever comes, changes and goes, in whatever order."""
+    drawn, gone = random.Random(7), set[str]()
+    for step in range(40):
+        for number in drawn.sample(range(30), 8):
+            hours = [drawn.randint(1, 9) for _ in range(drawn.randint(0, 3))]
+            requests = [_request(f"{step}-{number}-{n}", hour) for n, hour in enumerate(hours)]
+            runs.let_wait(f"run-{number}", *requests)
+        for number in drawn.sample(range(30), 2):
+            runs.memos.pop(f"run-{number}", None)
+        await board.refresh()
+        taken = drawn.choice(await board.items())
+        await board.take_off(taken.workflow_id, taken.request.id)
+        gone.add(taken.request.id)
+        waiting = {request.id for name in runs.memos for request in _asked(runs, name)}
+        items = await board.items()
+        assert sorted(item.request.id for item in items) == sorted(waiting - gone)
+        assert list(items) == sorted(items, key=in_order)

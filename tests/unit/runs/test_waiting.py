@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 import temporalio.converter
 from temporalio.api.common.v1 import Payload
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
@@ -16,7 +17,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 
 from interlock.runs.contract import WaitingRun
-from interlock.runs.waiting import WaitingRuns
+from interlock.runs.waiting import WaitingRuns, rest_after
 
 
 class FakeServer:
@@ -74,3 +75,25 @@ async def test_only_what_has_changed_is_decoded() -> None:
     assert await waiting.all() == []
     server.pending = {"a": ["1"]}
     assert (await waiting.all())[0] is not first[0]
+
+
+async def test_a_long_list_leaves_the_server_time_for_others() -> None:
+    """The first list is read at once; later ones rest between pages, and not after the last."""
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    server = FakeServer()
+    waiting = WaitingRuns(cast("Client", server), rest)
+    server.pending = {"a": ["1"], "b": ["2"], "c": ["3"], "d": ["4"], "e": ["5"]}
+    await waiting.all()
+    assert rests == []
+    await waiting.all()
+    assert len(rests) == 2
+
+
+@pytest.mark.parametrize(("took", "rests"), [(0.0, 0.0), (0.1, 0.3), (60.0, 1.0)])
+def test_a_slow_page_is_followed_by_a_longer_rest(took: float, rests: float) -> None:
+    """And yet a list of thousands comes to its end."""
+    assert rest_after(took) == pytest.approx(rests)
