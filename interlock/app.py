@@ -166,18 +166,29 @@ class App:
     def _model_gateway(self, observer: AuditObserver) -> ModelGateway:
         local = LocalModels(models_folder(self.settings))
         self._stack.push_async_callback(local.aclose)
-        providers = Providers(
+        self._providers = Providers(
             key_of=environment_key, local=local, project_dir=self.settings.project_dir
         )
-        self._stack.push_async_callback(providers.aclose)
+        self._stack.push_async_callback(self._providers.aclose)
         self.transcripts = TranscriptStore(payload_store(self.settings))
         return ModelGateway(
             roles=self.model_map(),
-            providers=providers,
+            providers=self._providers,
             transcripts=self.transcripts,
             payloads=payload_store(self.settings),
             observer=observer,
         )
+
+    async def load(self) -> None:
+        """Load what calls need, so that a worker fails when it starts and takes no call too early.
+
+        Raises:
+            ConfigError: a tool names an implementation that cannot be loaded, or a model's options
+                do not fit.
+        """
+        self.tool_gateway.load()
+        for candidates in self.model_map().values():
+            await self._providers.load(candidates)
 
     def model_map(self) -> dict[str, tuple[Candidate, ...]]:
         """Return the candidates of each role."""

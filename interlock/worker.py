@@ -158,9 +158,10 @@ async def running_workers(app: App, client: Client) -> AsyncIterator[None]:
     """Poll for work until the context ends; then finish what runs, for up to ten seconds.
 
     Raises:
-        ConfigError: a tool names an implementation that cannot be loaded.
+        ConfigError: a tool names an implementation that cannot be loaded, or a model's options do
+            not fit.
     """
-    app.tool_gateway.load()
+    await app.load()
     runtime = client.service_client.config.runtime or Runtime.default()
     app.measure_with(runtime.metric_meter)
     await register_search_attributes(client, app.settings.temporal.namespace)

@@ -10,6 +10,7 @@ import secrets
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,8 @@ class _Server:
         process, self.process, self.endpoint = self.process, None, None
         if process is None:
             return
-        with process:  # closes the pipes and waits
+        # Leaving closes the pipes and waits; a process that ended may have left its key unread.
+        with suppress(BrokenPipeError), process:
             process.terminate()
             try:
                 process.wait(_GOODBYE)

@@ -1,4 +1,4 @@
-"""'provider:model' becomes a LangChain chat model; a provider's library is imported on first use.
+"""'provider:model' becomes a LangChain chat model; only libraries of models in use are imported.
 
 Libraries make one attempt: falling back is the gateway's part, repeating is Temporal's.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -21,6 +22,8 @@ from interlock.errors import ConfigError, ModelMissing
 from interlock.models.contract import Candidate
 from interlock.models.local import LocalModels
 from interlock.models.scripted import ScriptedModel
+
+_log = logging.getLogger(__name__)
 
 KeyOf = Callable[[str], SecretStr | None]
 """Returns the key of a name such as OPENAI_API_KEY."""
@@ -82,6 +85,25 @@ class Providers:
         if identity not in kept:
             kept[identity] = self._make(provider, name, candidate, key)
         return kept[identity]
+
+    async def load(self, candidates: Iterable[Candidate]) -> None:
+        """Make the models of candidates, so that no first call waits a second for a library.
+
+        A local model is not started. What is missing is logged and told again by each call: there
+        may be another candidate, or a key comes later.
+
+        Raises:
+            ConfigError: the options of a candidate do not fit.
+        """
+        for candidate in candidates:
+            provider, _ = provider_and_model(candidate.model)
+            try:
+                if provider == "local":
+                    _import(provider, _LIBRARIES[provider])
+                elif provider != "scripted":
+                    await self.chat_model(candidate)
+            except ModelMissing as error:
+                _log.warning("%s", error.message)
 
     async def aclose(self) -> None:
         """Close the connections of this event loop's models."""

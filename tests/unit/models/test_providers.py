@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from pydantic import SecretStr
@@ -12,7 +13,7 @@ from pydantic import SecretStr
 from interlock.errors import ConfigError, ModelMissing
 from interlock.models.contract import Candidate
 from interlock.models.local import LocalModels
-from interlock.models.providers import Providers, provider_and_model
+from interlock.models.providers import Providers, _import, provider_and_model
 from interlock.models.scripted import ScriptedModel
 
 MODELS = {
@@ -161,6 +162,48 @@ async def test_a_model_is_made_once(providers) -> None:
     assert one is two
     assert other is not one
     await made.aclose()
+
+
+async def test_what_is_loaded_is_there_for_the_first_call(providers) -> None:
+    """No call waits for a library: the model that a worker loaded at its start answers it."""
+    made, candidate = providers(OPENAI_API_KEY="k"), Candidate(model="openai:gpt-4o-mini")
+    makes = []
+    with patch("interlock.models.providers._import", side_effect=_import) as imports:
+        await made.load([candidate])
+        makes.append(imports.call_count)
+        await made.chat_model(candidate)
+        makes.append(imports.call_count)
+    assert makes == [1, 1]
+    await made.aclose()
+
+
+async def test_what_cannot_be_loaded_is_told_and_keeps_nothing_back(providers, caplog) -> None:
+    """A key that is missing is for the log, since another candidate may be there."""
+    made = providers(MISTRAL_API_KEY="k")
+    there = Candidate(model="mistralai:mistral-large-latest")
+    await made.load(
+        [
+            Candidate(model="openai:gpt-4o-mini"),
+            Candidate(model="local:smollm2-135m"),  # its file is not there; it is not started
+            Candidate(model="scripted:none.json"),
+            there,
+        ]
+    )
+    assert [record.getMessage() for record in caplog.records] == [
+        "Model 'openai:gpt-4o-mini' needs a key: set the environment variable 'OPENAI_API_KEY'."
+    ]
+    with patch("interlock.models.providers._import", side_effect=_import) as imports:
+        await made.chat_model(there)
+    assert imports.call_count == 0
+    await made.aclose()
+
+
+async def test_options_that_do_not_fit_are_told_when_they_are_loaded(providers) -> None:
+    """A worker with them does not start."""
+    with pytest.raises(ConfigError, match="do not fit ChatOpenAI"):
+        await providers(OPENAI_API_KEY="k").load(
+            [Candidate(model="openai:gpt-4o-mini", options={"temperature": "hot"})]
+        )
 
 
 @pytest.mark.parametrize("reference", ["gpt-5", "oracle:x", "openai:", ""])
