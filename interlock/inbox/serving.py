@@ -146,6 +146,8 @@ def _listener(settings: InboxSettings, any_port: bool) -> socket.socket:
         try:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind((settings.host, port))
+            # Until somebody listens others may bind it too, and then whoever is first has it.
+            made.listen()
         except OSError as error:
             made.close()
             failure = error

@@ -39,6 +39,16 @@ def test_a_port_that_nobody_knows_may_be_another(taken: int) -> None:
         pass
 
 
+def test_two_that_start_at_once_do_not_share_a_port() -> None:
+    """Else one of them would be told that it serves, and its people would come to the other."""
+    with taken_address(settings(0)) as one:
+        port = one.listener.getsockname()[1]
+        with taken_address(settings(port), any_port=True) as two:
+            assert two.listener.getsockname()[1] != port
+        with pytest.raises(ConfigError, match=r"'inbox\.port'"), taken_address(settings(port)):
+            pass
+
+
 @pytest.mark.parametrize(
     "given", [{"inbox": {"public_url": "https://inbox.example.org"}}, {"oidc": OIDC}]
 )
