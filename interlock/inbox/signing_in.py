@@ -45,11 +45,16 @@ async def follow_link(
     token: Annotated[str, Form(max_length=200)],
     next: Annotated[str, Form(max_length=2000)] = "/",  # noqa: A002
 ) -> Response:
-    """Sign in by a printed link, once."""
+    """Sign in by a printed link, once; a form sent twice finds its browser signed in."""
     check_origin(request, inbox)
     await inbox.limits.count_login(address_of(request))
-    person = await inbox.sessions.follow_link(token)
     response = RedirectResponse(own(next), 303)
+    try:
+        person = await inbox.sessions.follow_link(token)
+    except NotSignedIn:
+        if await inbox.sessions.person(request) is None:
+            raise
+        return response
     await inbox.sessions.begin(response, inbox.people.kept(person), by_link=True)
     return response
 

@@ -3,7 +3,6 @@
 "use strict";
 
 const queue = document.getElementById("queue");
-const form = document.getElementById("decision");
 
 // The queue, read anew whenever the inbox says that it has changed.
 
@@ -126,10 +125,14 @@ addEventListener("keydown", (event) => {
   keys[event.key]();
 });
 
-// A decision is sent once, however often its button is pressed.
+// A change is sent once, however often its button is pressed.
 
-addEventListener("pageshow", () => delete form?.dataset.sent);
-form?.addEventListener("submit", (event) => {
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("[data-sent]")) delete form.dataset.sent;
+});
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "yes";
 });

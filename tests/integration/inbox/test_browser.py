@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, Response, expect
+from playwright.async_api import Browser, BrowserContext, Page, Response, Route, expect
 
 from interlock.approvals.people import Person
 from interlock.inbox.services import Inbox
@@ -65,6 +65,29 @@ async def _shot(page: Page, name: str) -> None:
     if os.environ.get("INTERLOCK_SCREENSHOTS"):
         IMAGES.mkdir(parents=True, exist_ok=True)
         await page.screenshot(path=IMAGES / f"{name}.png")
+
+
+async def test_a_button_that_is_pressed_twice_sends_once(inbox: Inbox, browser: Browser):
+    """A link that signs in once is not used up by the first press and refused to the second."""
+    async with await browser.new_context() as context:
+        page = await context.new_page()
+        sent: asyncio.Queue[Route] = asyncio.Queue()
+
+        await page.goto(f"{inbox.origin}/login/link?token={await inbox.sessions.link(ADA)}")
+        await page.route("**/login/link", sent.put_nowait)
+        await page.get_by_role("button", name="Sign in").hover()
+        await _press(page)
+        first = await sent.get()
+        await _press(page)
+        await first.continue_()
+        await expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+        assert sent.empty()
+
+
+async def _press(page: Page) -> None:
+    """Press where the mouse is: a locator would wait for the next page."""
+    await page.mouse.down()
+    await page.mouse.up()
 
 
 async def test_a_reviewer_decides_with_the_keyboard_alone(

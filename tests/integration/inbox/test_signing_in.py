@@ -43,6 +43,8 @@ async def test_a_link_signs_in_once(inbox: Inbox, browser: httpx.AsyncClient):
     first = await browser.post("/login/link", data={"token": token})
     assert first.status_code == 303
     assert (await browser.get("/api/v1/me")).json()["subject"] == "ada"
+    twice = await browser.post("/login/link", data={"token": token})  # an impatient hand
+    assert (twice.status_code, twice.headers["Location"]) == (303, "/")
     browser.cookies.clear()
     second = await browser.post("/login/link", data={"token": token})
     assert second.status_code == 401
