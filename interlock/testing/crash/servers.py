@@ -21,6 +21,8 @@ from interlock.server import OPTIONS, find_temporal, free_port
 
 _PATIENCE_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
+_STARTS = 3
+"""A server picks ports of its own and may lose one to another process before it listens."""
 _CHROMA = "from chromadb.cli.cli import app; app()"
 _NAMESPACE = DescribeNamespaceRequest(namespace="default")
 
@@ -56,15 +58,23 @@ class _Server(ABC):
             RuntimeError: it ended instead; the message names its log.
             TimeoutError: it does not answer.
         """
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            for _ in range(_STARTS):
+                if await self._came_up():
+                    return
+        raise RuntimeError(f"{self._command[0]!r} ended. Its log says why: {self._log}")
+
+    async def _came_up(self) -> bool:
+        """Start it, and say whether it answers; else it has ended."""
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=DEVNULL, stdout=log, stderr=log
             )
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while not await self._answers():
-                if self._process.returncode is not None:
-                    raise RuntimeError(f"{self._command[0]!r} ended. Its log says why: {self._log}")
-                await asyncio.sleep(_LOOK_SECONDS)
+        while not await self._answers():
+            if self._process.returncode is not None:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
 
     @abstractmethod
     async def _answers(self) -> bool: ...
