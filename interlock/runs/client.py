@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.history.v1 import HistoryEvent
@@ -35,6 +36,9 @@ _PATIENCE = timedelta(seconds=10)
 _AT_ONCE = 10
 """Queries made at the same time."""
 
+_UPDATES = 4
+"""Updates of one run made at the same time: of over ten, Temporal refuses some, for seconds."""
+
 
 class Runs:
     """The runs of one deployment."""
@@ -43,6 +47,7 @@ class Runs:
         self.settings = settings
         self.client = client
         self._waiting = WaitingRuns(client)
+        self._gates: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @classmethod
     async def connect(cls) -> Runs:
@@ -236,8 +241,9 @@ class Runs:
         self, workflow_id: str, name: str, *values: Any, key: str | None = None
     ) -> Any:
         handle, sent_as = self._handle(workflow_id), key or uuid.uuid4().hex
+        gate = self._gates.setdefault(workflow_id, asyncio.Semaphore(_UPDATES))
         with explained(workflow_id):
-            async with asyncio.timeout(_PATIENCE.total_seconds()):
+            async with asyncio.timeout(_PATIENCE.total_seconds()), gate:
                 try:
                     return await handle.execute_update(name, args=values, id=sent_as)
                 except RPCError as error:
